@@ -1,0 +1,293 @@
+"""What the engine and its plugins need of AWS, as small protocols bound to one run.
+
+`dcp_engine.aws` implements them. Every method raises only `AwsError`s (see `dcp_engine.errors`) or
+`NotOurs`; a changing method first makes sure that what it is about to change is the run's own and
+that the driver still holds the run. "Already gone" is success for every method that removes.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from dcp_engine.model import Reading, Run
+
+
+class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer of GetQueueAttributes: the counts and what identifies the queue."""
+
+    url: str
+    created_at: datetime
+    reading: Reading
+    dead_letter_queue_arn: str | None = None
+
+
+class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of DescribeSpotFleetRequests. Capacities in weighted units."""
+
+    id: str
+    state: str
+    type: str
+    target: int
+    fulfilled: float
+    largest_weight: float = 1.0
+    activity: str | None = None
+    valid_until: datetime | None = None
+    observed_at: datetime
+
+
+class FleetTrouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the fleet's history that tells why machines did not come."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+class Cancelled(StrEnum):
+    """What CancelSpotFleetRequests said of one fleet."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    NOT_CANCELLABLE = "not cancellable"
+    FAILED = "failed"
+
+
+class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of DescribeServices. `status` is ACTIVE, DRAINING or INACTIVE."""
+
+    status: str
+    desired: int
+    running: int
+    created_at: datetime
+    task_definition: str
+
+
+class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of DescribeClusters."""
+
+    status: str
+    services: int
+    running_tasks: int
+    pending_tasks: int
+    container_instances: int
+
+    @property
+    def unused(self) -> bool:
+        """Nothing of anybody is in it (Amazon ECS API reference, DeleteCluster)."""
+        return not (
+            self.services or self.running_tasks or self.pending_tasks or self.container_instances
+        )
+
+
+class ContainerInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine as ECS knows it."""
+
+    arn: str
+    instance_id: str
+
+
+class AlarmFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric alarm: its name and the machine it watches, if it watches one."""
+
+    name: str
+    instance_id: str | None = None
+
+
+class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One export task of CloudWatch Logs. `status` is PENDING, RUNNING, COMPLETED, FAILED, …"""
+
+    id: str
+    status: str
+    group: str
+    start: datetime
+    end: datetime
+    bucket: str
+    prefix: str
+    message: str | None = None
+
+
+class Identity(Protocol):
+    """Who we are to AWS."""
+
+    def account(self) -> str:
+        """The account of the present credentials (STS GetCallerIdentity)."""
+
+    def key_fingerprint(self) -> str:
+        """A one-way fingerprint of the present access key, to notice when it changes."""
+
+
+class Queue(Protocol):
+    """The run's queue."""
+
+    def look(self, url: str | None) -> QueueFacts:
+        """Count it; `url` is the one recorded earlier. Raises Missing when there is none."""
+
+    def dead_letters(self, arn: str) -> int:
+        """How many messages wait in the dead-letter queue."""
+
+    def delete(self, url: str) -> None:
+        """Delete it; takes up to 60 seconds to be seen (Amazon SQS API, DeleteQueue)."""
+
+
+class Capacity(Protocol):
+    """The run's spot fleets."""
+
+    def describe(self, ids: Sequence[str]) -> Mapping[str, FleetFacts | None]:
+        """What each is; None for one that AWS does not know."""
+
+    def machines(self, fleet_id: str) -> tuple[str, ...]:
+        """The instance ids that are active in it, all pages. Raises Missing."""
+
+    def troubles(self, fleet_id: str, since: datetime) -> tuple[FleetTrouble, ...]:
+        """What stood in its way, from its history (kept 48 h, up to 30 s late)."""
+
+    def lower_target(self, fleet_id: str, target: int) -> tuple[int, int]:
+        """Lower the requested capacity with `noTermination`; never raises it.
+
+        Reads the fleet again first and on every retry; returns (before, after), which are equal
+        when it already is that low. Raises Busy while AWS is still at an earlier change of it,
+        Invalid where a fleet can never be modified, Missing when there is none.
+        """
+
+    def cancel(self, ids: Sequence[str]) -> Mapping[str, Cancelled]:
+        """Cancel the fleets and terminate their machines; read each one's own answer."""
+
+
+class Machines(Protocol):
+    """EC2 instances."""
+
+    def of_fleets(self, fleet_ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+        """Instance id → (fleet id, state), by the tag that EC2 puts on a fleet's machines."""
+
+    def states(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
+        """Instance id → state; ids that EC2 no longer knows are left out."""
+
+    def terminate(self, instance_ids: Sequence[str]) -> None:
+        """Terminate exactly these, recorded as the run's."""
+
+
+class Service(Protocol):
+    """The run's ECS service, its task definitions and its cluster."""
+
+    def describe(self) -> ServiceFacts | None:
+        """The service, None when ECS does not know it."""
+
+    def scale_to_zero(self) -> None:
+        """Desired count 0."""
+
+    def delete(self) -> None:
+        """Delete it, from desired count 0."""
+
+    def task_definitions(self) -> tuple[str, ...]:
+        """The active revisions of exactly the run's family, all pages."""
+
+    def deregister_task_definition(self, arn: str) -> None:
+        """Deregister one recorded revision."""
+
+    def cluster(self) -> ClusterFacts | None:
+        """The cluster, None when ECS does not know it or it is INACTIVE."""
+
+    def container_instances(self) -> tuple[ContainerInstance, ...]:
+        """Every machine registered in the cluster, all pages."""
+
+    def deregister_container_instance(self, instance: ContainerInstance) -> None:
+        """Deregister one of the run's own dead machines."""
+
+    def delete_cluster(self) -> None:
+        """Delete the cluster. Raises Busy when somebody uses it."""
+
+
+class Alarms(Protocol):
+    """CloudWatch alarms and the run's dashboard."""
+
+    def of_machines(self) -> tuple[AlarmFacts, ...]:
+        """Alarms named exactly `APP_NAME_<instance-id>`, all pages."""
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete alarms of the run, in batches of 100 (CloudWatch API, DeleteAlarms)."""
+
+    def delete_dashboard(self) -> bool:
+        """Delete the dashboard of exactly the run's name; False when there was none."""
+
+
+class Logs(Protocol):
+    """Log groups and their way to the bucket."""
+
+    def group_exists(self, group: str) -> bool:
+        """Whether a log group of exactly this name is there."""
+
+    def start_export(self, group: str, start: datetime, end: datetime, prefix: str) -> str:
+        """Begin an export and return the task's id.
+
+        Raises Busy while the account's one export slot is taken, Missing when there is no such
+        group, Invalid when the bucket or its policy does not allow it.
+        """
+
+    def export(self, task_id: str) -> ExportFacts | None:
+        """One export task."""
+
+    def find_export(
+        self, group: str, start: datetime, end: datetime, prefix: str
+    ) -> ExportFacts | None:
+        """An export with exactly these parameters that did not fail, the newest if several."""
+
+
+class Bucket(Protocol):
+    """The run's bucket."""
+
+    def delete_monitor_file(self) -> bool:
+        """Delete the monitor file that Auto-Monitor reads; False when there was none."""
+
+
+class Aws(Protocol):
+    """All of it, bound to one run."""
+
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def capacity(self) -> Capacity: ...
+    @property
+    def machines(self) -> Machines: ...
+    @property
+    def service(self) -> Service: ...
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def logs(self) -> Logs: ...
+    @property
+    def bucket(self) -> Bucket: ...
+
+
+class Cloud(Protocol):
+    """The way to AWS of one process: sessions, regions, retries."""
+
+    @property
+    def region(self) -> str | None:
+        """The region that AWS's own configuration and our flags come to, if any."""
+
+    def bind(
+        self,
+        run: Callable[[], Run],
+        machines: Callable[[], Iterable[str]],
+        *,
+        deadline: float,
+        guard: Callable[[], None],
+    ) -> Aws:
+        """AWS as one run may use it.
+
+        `run` and `machines` give the run and its recorded instance ids as they are at the moment
+        of a call: what may be changed. `deadline` is a moment of `Clock.monotonic` after which
+        nothing more is asked or retried. `guard` is called before every changing call and every
+        retry of one; it raises when the driver may not change anything any more.
+        """
+
+    def forget_credentials(self) -> None:
+        """Build the session anew at the next call: somebody may have logged in meanwhile."""
+
+    def login_command(self) -> str:
+        """The command that renews the credentials in use, for the person to type."""
