@@ -1,0 +1,1 @@
+"""The engine's memory: what it is asked for (`protocol`) and SQLite as the embedded default."""

@@ -1,0 +1,245 @@
+"""One connection to one SQLite file: how it is made, opened, locked, and read or written.
+
+The file is made for its owner only, since it names accounts, queues and hosts. Changes are in a
+write-ahead log, so that reading never waits for the driver, and each is on the disk
+(`synchronous=FULL`) before a call to AWS relies on it.
+"""
+
+import contextlib
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from dcp_engine.store import migrations, trouble
+
+_NO_ROOM_FOR_A_LOG: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+    }
+)
+
+
+class Connection:
+    """Transactions on an opened file; usable from several threads, one at a time."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path = path
+        self._db = db
+        self._lock = threading.RLock()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Database]:
+        """One unchanging view of the data. Raises StoreBroken, or StoreUnwritable when locked."""
+        with self._lock, _in_words(self.path, writing=False):
+            if self._db.conn.in_transaction:
+                yield self._db
+                return
+            try:
+                self._db.execute("BEGIN")
+                yield self._db
+            finally:
+                self._db.rollback()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Database]:
+        """All of it or nothing, with no other writer between. Raises StoreUnwritable, StoreBroken.
+
+        It is a write transaction from its start, so what is read in it is still so when it ends.
+        """
+        with self._lock, _in_words(self.path, writing=True):
+            if self._db.conn.in_transaction:
+                raise RuntimeError("a change to the store was begun inside another")
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.commit()
+            except BaseException:
+                self._db.rollback()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file; again is fine."""
+        with self._lock:
+            self._db.close()
+
+
+def connect(path: Path, *, read_only: bool, busy_timeout: timedelta) -> Connection:
+    """Open the file, made and brought up to date when that is needed.
+
+    `read_only` changes nothing in a file that is up to date, and makes none: a missing file is
+    like an empty one. `busy_timeout` is how long to wait for another program's lock.
+    Raises StoreBroken, and StoreUnwritable: then `read_only` may still succeed.
+    """
+    seconds = busy_timeout.total_seconds()
+    try:
+        with _in_words(path, writing=not read_only):
+            blank = not _size(path)
+            if not read_only:
+                return Connection(path, _open_writing(path, seconds))
+            return Connection(path, _nothing() if blank else _open_reading(path, seconds))
+    except OSError as error:
+        raise trouble.of_system(error, path, writing=not read_only) from error
+
+
+def _size(path: Path) -> int | None:
+    """The file's size in bytes, None when there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise trouble.not_a_file(path)
+    if not found.st_size and _log_has_content(path):
+        # SQLite would take the file for a new one and throw the log away.
+        raise trouble.damaged(path, "the file is empty, its write-ahead log is not")
+    return found.st_size
+
+
+def _log_has_content(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _open_writing(path: Path, seconds: float) -> Database:
+    _make_file(path)
+    db = _database(path, "mode=rw", seconds)
+    with _closed_on_failure(db):
+        _check_ours(db, path)
+        if migrations.pending(db):
+            _migrate(db)
+        _use_write_ahead_log(db)
+        db.execute("PRAGMA synchronous=FULL")
+        # Without it macOS calls data written that are still in the drive's own cache:
+        # https://www.sqlite.org/pragma.html#pragma_fullfsync
+        db.execute("PRAGMA fullfsync=ON")
+        db.execute("PRAGMA foreign_keys=ON")
+    return db
+
+
+def _make_file(path: Path) -> None:
+    """Make the file for its owner only, before SQLite would make it for everybody."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # An existing file must not even be opened beside SQLite: closing it would drop the locks that
+    # this process has on it (https://www.sqlite.org/howtocorrupt.html, "POSIX advisory locks").
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _migrate(db: Database) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        migrations.migrate(db)
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _use_write_ahead_log(db: Database) -> None:
+    """Switch the file over, once in its life.
+
+    SQLite does not wait for a lock here, so that two processes which open a new file at the same
+    moment can get in each other's way. Taking the write lock does wait. Should it still not
+    succeed, the older kind of journal is as durable, and the next opening tries again.
+    """
+    for _ in range(5):
+        try:
+            db.enable_wal()
+        except sqlite3.OperationalError as error:
+            if trouble.primary_code(error) != sqlite3.SQLITE_BUSY:
+                raise
+        else:
+            return
+        db.execute("BEGIN IMMEDIATE")
+        db.rollback()
+
+
+def _open_reading(path: Path, seconds: float) -> Database:
+    db = _database_for_reading(path, seconds)
+    with _closed_on_failure(db):
+        _check_ours(db, path)
+        if not migrations.pending(db):
+            return db
+    db.close()
+    db = _open_writing(path, seconds)
+    with _closed_on_failure(db):
+        db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _database_for_reading(path: Path, seconds: float) -> Database:
+    db = _database(path, "mode=ro", seconds)
+    with _closed_on_failure(db):
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite wants to make a log first, and the folder or a full disk does not let it. Where
+            # no log is, the file has it all: https://www.sqlite.org/wal.html#read_only_databases
+            if trouble.primary_code(error) not in _NO_ROOM_FOR_A_LOG or _log_has_content(path):
+                raise
+        else:
+            return db
+    db.close()
+    return _database(path, "mode=ro&immutable=1", seconds)
+
+
+def _nothing() -> Database:
+    """A store without runs that takes none."""
+    db = Database(
+        sqlite3.connect(":memory:", check_same_thread=False),
+        recursive_triggers=False,
+        execute_plugins=False,
+    )
+    migrations.migrate(db)
+    db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _database(path: Path, how: str, seconds: float) -> Database:
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False
+    )
+    # Plugins of sqlite-utils which happen to be installed are somebody else's code.
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+def _check_ours(db: Database, path: Path) -> None:
+    """Refuse what another program or a newer version of this one made."""
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    if mark != migrations.APPLICATION_ID:
+        (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if mark or objects:
+            raise trouble.foreign(path)
+    if changes := migrations.unknown(db):
+        raise trouble.newer(path, changes)
+
+
+@contextlib.contextmanager
+def _closed_on_failure(db: Database) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
+
+
+@contextlib.contextmanager
+def _in_words(path: Path, *, writing: bool) -> Iterator[None]:
+    """Turn SQLite's complaints into the engine's errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        told = trouble.of_sqlite(error, path, writing=writing)
+        if told is None:
+            raise
+        raise told from error

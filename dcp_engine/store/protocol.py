@@ -1,0 +1,103 @@
+"""What the engine asks of its memory, so that another database can take SQLite's place.
+
+Every method may raise StoreBroken; every writing method StoreUnwritable. Moments come from the
+caller's clock, never from the database.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes together, or not at all."""
+
+    run: Run
+    events: Sequence[Event] = ()
+    machines: Sequence[Machine] = ()
+    consumed: Sequence[str] = ()
+    notifiers: Sequence[str] = ()
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An event on its way to one notifier."""
+
+    event: Event
+    notifier: str
+    attempts: int
+    next_at: datetime
+
+
+class Store(Protocol):
+    """Runs, their events, machines, requests, leases and outgoing messages."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+    def insert_run(self, run: Run, events: Sequence[Event], notifiers: Sequence[str]) -> None:
+        """Add a new run with its first events.
+
+        Raises Refused when a live run of that name is there in the same account and region.
+        """
+
+    def run(self, run_id: str) -> Run:
+        """Raises NoSuchRun."""
+
+    def runs(self, *, app_name: str | None = None, live: bool = False) -> list[Run]:
+        """Runs, the newest registration first; only those of a name, only live ones."""
+
+    def acquire(
+        self,
+        run_id: str,
+        holder: Holder,
+        ttl: timedelta,
+        now: datetime,
+        is_dead: Callable[[Holder], bool],
+    ) -> Lease:
+        """Take the lease when it is free, lapsed, ours, or its holder `is_dead`.
+
+        A new holder gets a higher token. Raises LeaseHeld, naming the holder.
+        """
+
+    def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
+        """Extend it. Raises LeaseLost when the token is no longer the newest."""
+
+    def release(self, lease: Lease) -> None:
+        """Free it, if it still is ours."""
+
+    def lease(self, run_id: str, now: datetime) -> Lease | None:
+        """The lease that is in force."""
+
+    def commit(self, lease: Lease, changes: Commit) -> None:
+        """Write all of it in one transaction. Raises LeaseLost when the token is not the newest.
+
+        Events are queued for each of `notifiers` in the same transaction.
+        """
+
+    def add_request(self, request: Request) -> None:
+        """Write down a person's wish; needs no lease."""
+
+    def requests(self, run_id: str) -> list[Request]:
+        """Wishes not yet consumed, oldest first."""
+
+    def machines(self, run_id: str) -> list[Machine]:
+        """Every machine ever recorded, oldest first."""
+
+    def events(self, run_id: str, after: str | None = None) -> list[Event]:
+        """All events in the order they were committed, or those after the one with this id."""
+
+    def due(self, run_id: str, now: datetime) -> list[Delivery]:
+        """Per notifier the oldest events still to tell, in order.
+
+        Where the oldest is not due yet, none of that notifier is given: order is kept.
+        """
+
+    def delivered(self, delivery: Delivery, now: datetime) -> None:
+        """It was told."""
+
+    def delivery_failed(self, delivery: Delivery, error: str, next_at: datetime | None) -> None:
+        """It was not; tell it again at `next_at`, or never (None): recorded as undelivered."""

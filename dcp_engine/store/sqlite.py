@@ -1,0 +1,251 @@
+"""The store in one SQLite file, for one computer: the embedded default."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlite_utils import Database
+
+from dcp_engine.errors import Refused
+from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
+from dcp_engine.store import journal, leases
+from dcp_engine.store.codec import convert, decode, encode, stamp, stamp_or_none
+from dcp_engine.store.connection import Connection, connect
+from dcp_engine.store.protocol import Commit, Delivery
+
+_BUSY_TIMEOUT: Final = timedelta(seconds=5)
+
+
+class SqliteStore:
+    """Implements `dcp_engine.store.protocol.Store`; its methods are described there."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._path = connection.path
+
+    @classmethod
+    def open(
+        cls, path: Path, *, read_only: bool = False, busy_timeout: timedelta = _BUSY_TIMEOUT
+    ) -> Self:
+        """Open the file, making it and its folder when they are not there.
+
+        With `read_only` a file that is up to date is not written, and a missing one is not made
+        but is like a store without runs. `busy_timeout` is how long to wait while another program
+        has the file locked. Raises StoreBroken, and StoreUnwritable: then `read_only` may still
+        succeed, on a full disk above all.
+        """
+        return cls(connect(path, read_only=read_only, busy_timeout=busy_timeout))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def insert_run(self, run: Run, events: Sequence[Event], notifiers: Sequence[str]) -> None:
+        _check_belongs(run.id, events)
+        with self._connection.write() as db:
+            _refuse_second(db, run)
+            db.execute(
+                "INSERT INTO runs (app_name, account, region, live, registered_at, next_tick_at, "
+                "body, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                _columns(run),
+            )
+            journal.append(db, events, notifiers)
+
+    def run(self, run_id: str) -> Run:
+        with self._connection.read() as db:
+            found = db.execute(
+                "SELECT id, app_name, body FROM runs WHERE id = ?", [run_id]
+            ).fetchone()
+            if found is None:
+                raise leases.no_such_run(run_id)
+            return self._decoded(*found)
+
+    def runs(self, *, app_name: str | None = None, live: bool = False) -> list[Run]:
+        conditions = ["app_name = :app_name"] if app_name is not None else []
+        conditions += ["live = 1"] if live else []
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with self._connection.read() as db:
+            rows = db.execute(
+                f"SELECT id, app_name, body FROM runs {where} "
+                "ORDER BY registered_at DESC, rowid DESC",
+                {"app_name": app_name},
+            )
+            return [self._decoded(*row) for row in rows]
+
+    def acquire(
+        self,
+        run_id: str,
+        holder: Holder,
+        ttl: timedelta,
+        now: datetime,
+        is_dead: Callable[[Holder], bool],
+    ) -> Lease:
+        with self._connection.write() as db:
+            return leases.acquire(
+                db, self._path, run_id, holder=holder, ttl=ttl, now=now, is_dead=is_dead
+            )
+
+    def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
+        with self._connection.write() as db:
+            return leases.renew(db, self._path, lease, ttl, now)
+
+    def release(self, lease: Lease) -> None:
+        with self._connection.write() as db:
+            leases.release(db, lease)
+
+    def lease(self, run_id: str, now: datetime) -> Lease | None:
+        with self._connection.read() as db:
+            return leases.in_force(leases.newest(db, self._path, run_id), run_id, now)
+
+    def commit(self, lease: Lease, changes: Commit) -> None:
+        run = changes.run
+        if run.id != lease.run_id:
+            raise ValueError(f"a lease on run {lease.run_id} cannot write run {run.id}")
+        _check_belongs(run.id, changes.events)
+        with self._connection.write() as db:
+            leases.fence(db, self._path, lease)
+            db.execute(
+                "UPDATE runs SET app_name = ?, account = ?, region = ?, live = ?, "
+                "registered_at = ?, next_tick_at = ?, body = ? WHERE id = ?",
+                _columns(run),
+            )
+            _record_machines(db, run.id, changes.machines)
+            _consume(db, run.id, changes.consumed)
+            journal.append(db, changes.events, changes.notifiers)
+
+    def add_request(self, request: Request) -> None:
+        with self._connection.write() as db:
+            known = db.execute("SELECT 1 FROM runs WHERE id = ?", [request.run_id]).fetchone()
+            if known is None:
+                raise leases.no_such_run(request.run_id)
+            db.execute(
+                "INSERT INTO requests (id, run_id, kind, at, data) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO NOTHING",
+                [
+                    request.id,
+                    request.run_id,
+                    request.kind.value,
+                    stamp(request.at),
+                    encode(request.data),
+                ],
+            )
+
+    def requests(self, run_id: str) -> list[Request]:
+        with self._connection.read() as db:
+            rows = db.execute(
+                "SELECT id, kind, at, data FROM requests WHERE run_id = ? AND consumed = 0 "
+                "ORDER BY seq",
+                [run_id],
+            )
+            return [
+                convert(
+                    {"id": id_, "run_id": run_id, "kind": kind, "at": at, "data": data},
+                    Request,
+                    what=f"Request {id_} of run {run_id}",
+                    path=self._path,
+                )
+                for id_, kind, at, data in rows
+            ]
+
+    def machines(self, run_id: str) -> list[Machine]:
+        with self._connection.read() as db:
+            rows = db.execute(
+                "SELECT instance_id, fleet_id, first_seen, ended_at FROM machines "
+                "WHERE run_id = ? ORDER BY first_seen, rowid",
+                [run_id],
+            )
+            return [
+                convert(
+                    {
+                        "instance_id": instance_id,
+                        "fleet_id": fleet_id,
+                        "first_seen": first_seen,
+                        "ended_at": ended_at,
+                    },
+                    Machine,
+                    what=f"Machine {instance_id} of run {run_id}",
+                    path=self._path,
+                )
+                for instance_id, fleet_id, first_seen, ended_at in rows
+            ]
+
+    def events(self, run_id: str, after: str | None = None) -> list[Event]:
+        with self._connection.read() as db:
+            return journal.of_run(db, self._path, run_id, after)
+
+    def due(self, run_id: str, now: datetime) -> list[Delivery]:
+        with self._connection.read() as db:
+            return journal.due(db, self._path, run_id, now)
+
+    def delivered(self, delivery: Delivery, now: datetime) -> None:
+        with self._connection.write() as db:
+            journal.delivered(db, delivery, now)
+
+    def delivery_failed(self, delivery: Delivery, error: str, next_at: datetime | None) -> None:
+        with self._connection.write() as db:
+            journal.failed(db, delivery, error, next_at)
+
+    def _decoded(self, id_: str, app_name: str, body: bytes) -> Run:
+        return decode(
+            body, Run, what=f"What is recorded of {app_name} (run {id_})", path=self._path
+        )
+
+
+def _columns(run: Run) -> list[Any]:
+    """What is searched for, the whole run, and its id last."""
+    return [
+        run.names.app_name,
+        run.account,
+        run.region,
+        int(run.live),
+        stamp(run.registered_at),
+        stamp_or_none(run.next_tick_at),
+        encode(run),
+        run.id,
+    ]
+
+
+def _refuse_second(db: Database, run: Run) -> None:
+    """A live run has its name for itself; so says the index runs_one_live too, without words."""
+    if not run.live:
+        return
+    found = db.execute(
+        "SELECT id FROM runs WHERE account = ? AND region = ? AND app_name = ? AND live = 1",
+        [run.account, run.region, run.names.app_name],
+    ).fetchone()
+    if found is not None:
+        raise Refused(
+            f"A run called {run.names.app_name} is already live in account {run.account}, region "
+            f"{run.region}: run {found[0]}. Two of one name would share alarms, queue and service, "
+            "so the new one was not registered and nothing on AWS was changed; its machines are "
+            f"not watched. See the other with `dcp-engine status {run.names.app_name}`; wait for "
+            f"its end or end it with `dcp-engine abort {run.names.app_name}`, then register again."
+        )
+
+
+def _check_belongs(run_id: str, events: Sequence[Event]) -> None:
+    for event in events:
+        if event.run_id != run_id:
+            raise ValueError(f"event {event.id} of run {event.run_id} is not of run {run_id}")
+
+
+def _record_machines(db: Database, run_id: str, machines: Sequence[Machine]) -> None:
+    for machine in machines:
+        db.execute(
+            "INSERT INTO machines (run_id, instance_id, fleet_id, first_seen, ended_at) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, instance_id) DO UPDATE SET "
+            "fleet_id = excluded.fleet_id, first_seen = excluded.first_seen, "
+            "ended_at = excluded.ended_at",
+            [
+                run_id,
+                machine.instance_id,
+                machine.fleet_id,
+                stamp(machine.first_seen),
+                stamp_or_none(machine.ended_at),
+            ],
+        )
+
+
+def _consume(db: Database, run_id: str, request_ids: Sequence[str]) -> None:
+    for id_ in request_ids:
+        db.execute("UPDATE requests SET consumed = 1 WHERE id = ? AND run_id = ?", [id_, run_id])

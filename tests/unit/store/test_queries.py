@@ -1,0 +1,107 @@
+"""No common query reads more than it gives, however much the database has come to remember."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dcp_engine.model import Event, Holder, Machine, Request, RequestKind, Run
+from dcp_engine.store.protocol import Commit
+from dcp_engine.store.sqlite import SqliteStore
+
+TTL = timedelta(minutes=5)
+
+
+@pytest.fixture
+def statements(
+    store: SqliteStore,
+    make_run: Callable[..., Run],
+    make_event: Callable[..., Event],
+    holder: Holder,
+    now: datetime,
+) -> list[tuple[str, Any]]:
+    """Every SQL statement, with its parameters, that the store's methods lead to."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(sql: str, parameters: Sequence[Any] | dict[str, Any] | None) -> None:
+        seen.append((sql, parameters))
+
+    with store._connection._db.tracer(note):
+        store.insert_run(make_run(), [make_event("e0")], ["mail"])
+        lease = store.acquire("run-1", holder, TTL, now, lambda _: False)
+        store.add_request(Request(id="q", run_id="run-1", kind=RequestKind.ABORT, at=now))
+        machine = Machine(instance_id="i-1", fleet_id="sfr-1", first_seen=now)
+        store.commit(
+            lease,
+            Commit(
+                run=make_run(),
+                events=[make_event("e1")],
+                machines=[machine],
+                consumed=["q"],
+                notifiers=["mail"],
+            ),
+        )
+        store.renew(lease, TTL, now)
+        store.lease("run-1", now)
+        store.run("run-1")
+        for name in (None, "Exp1"):
+            for live in (False, True):
+                store.runs(app_name=name, live=live)
+        store.requests("run-1")
+        store.machines("run-1")
+        store.events("run-1")
+        store.events("run-1", after="e0")
+        first, second = store.due("run-1", now)
+        store.delivered(first, now)
+        store.delivery_failed(second, "no network", now)
+        store.release(lease)
+    return [item for item in seen if item[0].split()[0] in {"SELECT", "INSERT", "UPDATE"}]
+
+
+def test_every_statement_finds_its_rows_by_an_index_and_in_order(
+    store: SqliteStore, statements: list[tuple[str, Any]]
+) -> None:
+    with store._connection.read() as db:
+        plans = {
+            sql: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters or [])]
+            for sql, parameters in statements
+        }
+
+    assert len(plans) > 20
+    slow = {
+        sql: step
+        for sql, steps in plans.items()
+        for step in steps
+        if "TEMP B-TREE" in step or (step.startswith("SCAN") and "USING INDEX" not in step)
+    }
+    assert slow == {}
+
+
+def test_events_of_a_run_are_found_without_reading_those_of_others(
+    store: SqliteStore, statements: list[tuple[str, Any]]
+) -> None:
+    with store._connection.read() as db:
+        steps = [
+            row[3]
+            for sql, parameters in statements
+            if " FROM events WHERE run_id = " in sql
+            for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        ]
+
+    used = "SEARCH events USING INDEX events_of_run (run_id=? AND seq>?)"
+    assert steps.count(used) == 2
+
+
+def test_only_lists_of_runs_walk_through_a_whole_index(
+    store: SqliteStore, statements: list[tuple[str, Any]]
+) -> None:
+    with store._connection.read() as db:
+        walks = {
+            row[3]
+            for sql, parameters in statements
+            for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters or [])
+            if row[3].startswith("SCAN")
+        }
+
+    assert walks == {"SCAN runs USING INDEX runs_by_age", "SCAN runs USING INDEX runs_live_by_age"}
