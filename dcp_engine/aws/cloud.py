@@ -1,0 +1,124 @@
+"""The way to AWS of one process, and AWS as one run may use it."""
+
+import random
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+from dcp_engine.aws.cloudwatch import CloudWatchAlarms
+from dcp_engine.aws.ec2 import Ec2Machines
+from dcp_engine.aws.ecs import EcsService
+from dcp_engine.aws.edge import Edge
+from dcp_engine.aws.gate import Gate
+from dcp_engine.aws.logs import CloudWatchLogs
+from dcp_engine.aws.s3 import S3Bucket
+from dcp_engine.aws.session import Sessions
+from dcp_engine.aws.spot import SpotCapacity
+from dcp_engine.aws.sqs import SqsQueue
+from dcp_engine.aws.sts import Accounts, StsIdentity
+from dcp_engine.clock import Clock
+from dcp_engine.model import Run, Settings
+
+
+class BotoCloud:
+    """`Cloud` by boto3. Holds no connection and reads no configuration before the first use."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | None,
+        region: str | None,
+        settings: Settings,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        """`profile` and `region` override AWS's own configuration; `rng` is for the jitter."""
+        self._sessions = Sessions(profile, region, timeout=settings.request_timeout)
+        self._accounts = Accounts()
+        self._clock = clock
+        self._rng = rng
+
+    @property
+    def region(self) -> str | None:
+        """The region that AWS's own configuration and our flags come to, if any."""
+        return self._sessions.region()
+
+    def bind(
+        self,
+        run: Callable[[], Run],
+        machines: Callable[[], Iterable[str]],
+        *,
+        deadline: float,
+        guard: Callable[[], None],
+    ) -> "BotoAws":
+        """AWS as one run may use it until `deadline`; see `dcp_engine.ports.Cloud`."""
+
+        def client(service: str) -> Any:
+            return self._sessions.client(service, run().region)
+
+        edge = Edge(
+            client,
+            gate=Gate(run, machines),
+            guard=guard,
+            clock=self._clock,
+            rng=self._rng,
+            deadline=deadline,
+        )
+        return BotoAws(edge, run, StsIdentity(edge, self._sessions.key_fingerprint, self._accounts))
+
+    def forget_credentials(self) -> None:
+        """Build the session anew at the next call: somebody may have logged in meanwhile."""
+        self._sessions.forget()
+
+    def login_command(self) -> str:
+        """The command that renews the credentials in use, for the person to type."""
+        return self._sessions.login_command()
+
+
+class BotoAws:
+    """`Aws` by boto3, for one run. A service's client is built when it is first called."""
+
+    def __init__(self, edge: Edge, run: Callable[[], Run], identity: StsIdentity) -> None:
+        self._edge = edge
+        self._run = run
+        self._identity = identity
+
+    @property
+    def identity(self) -> StsIdentity:
+        """Who we are."""
+        return self._identity
+
+    @cached_property
+    def queue(self) -> SqsQueue:
+        """The run's queue."""
+        return SqsQueue(self._edge, self._run)
+
+    @cached_property
+    def capacity(self) -> SpotCapacity:
+        """The run's fleets."""
+        return SpotCapacity(self._edge)
+
+    @cached_property
+    def machines(self) -> Ec2Machines:
+        """EC2 instances."""
+        return Ec2Machines(self._edge)
+
+    @cached_property
+    def service(self) -> EcsService:
+        """The run's service, task definitions and cluster."""
+        return EcsService(self._edge, self._run)
+
+    @cached_property
+    def alarms(self) -> CloudWatchAlarms:
+        """The run's alarms and dashboard."""
+        return CloudWatchAlarms(self._edge, self._run)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogs:
+        """Log groups and exports."""
+        return CloudWatchLogs(self._edge, self._run)
+
+    @cached_property
+    def bucket(self) -> S3Bucket:
+        """The run's bucket."""
+        return S3Bucket(self._edge, self._run)

@@ -1,0 +1,151 @@
+"""The one place where AWS is called: deadline, guard, gate, retries and paging."""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from botocore import xform_name
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from dcp_engine.aws.answer import Answer
+from dcp_engine.aws.gate import Gate
+from dcp_engine.aws.operations import Operation
+from dcp_engine.aws.taxonomy import translate, unreadable
+from dcp_engine.clock import Clock
+from dcp_engine.errors import OutOfTime, Transient
+
+T = TypeVar("T")
+
+TRIES = 8
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+MOST_PAGES = 1000
+
+
+class Edge:
+    """Calls on behalf of one run within one tick.
+
+    A try or a pause never begins where it would begin, or end, past the deadline; a try that has
+    begun may overrun it by the request timeout.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[str], Any],
+        *,
+        gate: Gate,
+        guard: Callable[[], None],
+        clock: Clock,
+        rng: random.Random,
+        deadline: float,
+    ) -> None:
+        """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`."""
+        self._client = client
+        self._gate = gate
+        self._guard = guard
+        self._clock = clock
+        self._rng = rng
+        self._deadline = deadline
+
+    def call(
+        self, operation: Operation, *, machine: str | None = None, **params: Any
+    ) -> dict[str, Any]:
+        """AWS's answer as botocore parsed it, with every required key.
+
+        `machine` is the instance that a changing call is about, where its parameters do not say.
+        Raises AwsError, NotOurs, and whatever the guard raises.
+        """
+        return self.read(operation, lambda answer: answer.body, machine=machine, **params)
+
+    def read(
+        self,
+        operation: Operation,
+        reader: Callable[[Answer], T],
+        *,
+        machine: str | None = None,
+        **params: Any,
+    ) -> T:
+        """What `reader` makes of the answer; asked again where it finds the answer unreadable."""
+        return self.retry(lambda: reader(self.once(operation, machine=machine, **params)))
+
+    def pages(
+        self,
+        operation: Operation,
+        reader: Callable[[Answer], T],
+        *,
+        patient: bool = True,
+        **params: Any,
+    ) -> Iterator[T]:
+        """What `reader` makes of each page, to the last; no page is retried unless `patient`.
+
+        Raises Unreadable instead of going round for ever when a token comes back a second time
+        or the pages do not end.
+        """
+        token = operation.token
+        assert token is not None, f"{operation.label} is not declared as paged"
+        seen: set[str] = set()
+
+        def page(answer: Answer) -> tuple[T, str | None]:
+            following = answer.body.get(token)
+            if following is not None and not isinstance(following, str):
+                raise unreadable(operation, "its paging token is not a text")
+            if following and (following in seen or len(seen) >= MOST_PAGES):
+                raise unreadable(operation, "its pages go round in a circle")
+            return reader(answer), following
+
+        while True:
+            value, following = (
+                self.read(operation, page, **params)
+                if patient
+                else page(self.once(operation, **params))
+            )
+            yield value
+            if not following:
+                return
+            seen.add(following)
+            params[token] = following
+
+    def retry(self, attempt: Callable[[], T]) -> T:
+        """`attempt` until it succeeds or fails for good; Transient is worth another try.
+
+        Exponential backoff with full jitter, in seconds; retries of minutes belong to the store.
+        """
+
+        def pause(state: RetryCallState) -> float:
+            return self._rng.uniform(
+                0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (state.attempt_number - 1))
+            )
+
+        def enough(state: RetryCallState) -> bool:
+            ends = self._clock.monotonic() + state.upcoming_sleep
+            return state.attempt_number >= TRIES or ends >= self._deadline
+
+        return Retrying(
+            retry=retry_if_exception(_may_pass),
+            wait=pause,
+            stop=enough,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )(attempt)
+
+    def once(self, operation: Operation, *, machine: str | None = None, **params: Any) -> Answer:
+        """One try without any retry, for attempts made of several calls."""
+        if self._clock.monotonic() >= self._deadline:
+            raise OutOfTime(
+                operation.label,
+                "OutOfTime",
+                "not asked, since this round's time is up; the next round goes on from here",
+            )
+        if operation.changes:
+            self._guard()
+            self._gate.check(operation, params, machine=machine)
+        try:
+            method = getattr(self._client(operation.service), xform_name(operation.name))
+            body = method(**params)
+        except Exception as error:  # noqa: BLE001 - botocore's parsers raise anything
+            raise translate(operation, error) from None
+        return Answer(operation, body, self._clock)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Transient) and not isinstance(error, OutOfTime)

@@ -1,0 +1,224 @@
+"""The blast-radius gate: no changing call leaves unless what it names was recorded as the run's.
+
+Names are compared whole and as they are, never by prefix, substring or pattern: `Exp1` must not
+touch `Exp10`. An operation without a rule here is refused.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from dcp_engine.aws.arn import Arn
+from dcp_engine.aws.operations import Operation
+from dcp_engine.errors import NotOurs
+from dcp_engine.model import Run
+
+# Amazon EC2 User Guide, "Resource IDs": 8 hexadecimal digits of old, 17 since 2016.
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
+
+
+def instance_of_alarm(name: str, app_name: str) -> str | None:
+    """The instance id in a worker's alarm name, None when it is not exactly one of this run."""
+    instance_id = name.removeprefix(f"{app_name}_")
+    well_formed = instance_id != name and _INSTANCE_ID.fullmatch(instance_id)
+    return instance_id if well_formed else None
+
+
+class Gate:
+    """Checks changing calls against one run, as it is at the moment of the call."""
+
+    def __init__(self, run: Callable[[], Run], machines: Callable[[], Iterable[str]]) -> None:
+        """`machines` gives every instance id ever recorded as the run's."""
+        self._run = run
+        self._machines = machines
+
+    def check(
+        self, operation: Operation, params: Mapping[str, Any], *, machine: str | None = None
+    ) -> None:
+        """Raise NotOurs, in words, unless the run owns everything that the call would change.
+
+        `machine` is the instance id behind a container instance, which its ARN does not tell.
+        """
+        run = self._run()
+        complaint = self._complaint(run, operation, params, machine)
+        if complaint is not None:
+            raise NotOurs(
+                f"{operation.label} was not called for run {run.names.app_name} ({run.id}): "
+                f"{complaint}. Nothing was changed by this. If it does belong to the run, remove "
+                "it by hand in the AWS console; otherwise it is right to leave it alone"
+            )
+
+    def _complaint(  # noqa: PLR0911, PLR0912
+        self, run: Run, operation: Operation, params: Mapping[str, Any], machine: str | None
+    ) -> str | None:
+        names = run.names
+        match operation.label:
+            case "sqs:DeleteQueue":
+                return _only(params, "QueueUrl") or _queue(run, params["QueueUrl"])
+            case "ec2:ModifySpotFleetRequest":
+                return (
+                    _only(
+                        params,
+                        "SpotFleetRequestId",
+                        "TargetCapacity",
+                        "ExcessCapacityTerminationPolicy",
+                    )
+                    or _all_in("the fleet", [params["SpotFleetRequestId"]], run.fleet_ids)
+                    or _is(params, "ExcessCapacityTerminationPolicy", "noTermination")
+                )
+            case "ec2:CancelSpotFleetRequests":
+                return (
+                    _only(params, "SpotFleetRequestIds", "TerminateInstances")
+                    or _all_in("the fleet", params["SpotFleetRequestIds"], run.fleet_ids)
+                    or _is(params, "TerminateInstances", True)
+                )
+            case "ec2:TerminateInstances":
+                return _only(params, "InstanceIds") or _all_in(
+                    "the machine", params["InstanceIds"], self._machines()
+                )
+            case "ecs:UpdateService":
+                return (
+                    _only(params, "cluster", "service", "desiredCount")
+                    or _is(params, "cluster", names.cluster)
+                    or _is(params, "service", names.service)
+                    or _is(params, "desiredCount", 0)
+                )
+            case "ecs:DeleteService":
+                return (
+                    _only(params, "cluster", "service")
+                    or _is(params, "cluster", names.cluster)
+                    or _is(params, "service", names.service)
+                )
+            case "ecs:DeregisterTaskDefinition":
+                return _only(params, "taskDefinition") or _task_definition(
+                    run, params["taskDefinition"]
+                )
+            case "ecs:DeregisterContainerInstance":
+                return (
+                    _only(params, "cluster", "containerInstance", "force")
+                    or _is(params, "cluster", names.cluster)
+                    or _container_instance(run, params["containerInstance"])
+                    or _all_in("the machine", [machine], self._machines())
+                )
+            case "ecs:DeleteCluster":
+                return (
+                    _only(params, "cluster")
+                    or _is(params, "cluster", names.cluster)
+                    or _not_default(params["cluster"])
+                )
+            case "cloudwatch:DeleteAlarms":
+                return _only(params, "AlarmNames") or _alarms(run, params["AlarmNames"])
+            case "cloudwatch:DeleteDashboards":
+                return _only(params, "DashboardNames") or _is(
+                    params, "DashboardNames", [names.dashboard]
+                )
+            case "logs:CreateExportTask":
+                return (
+                    _only(
+                        params,
+                        "taskName",
+                        "logGroupName",
+                        "from",
+                        "to",
+                        "destination",
+                        "destinationPrefix",
+                    )
+                    or _all_in("the log group", [params["logGroupName"]], names.log_groups)
+                    or _is(params, "destination", names.bucket)
+                    or _exported(params["destinationPrefix"], params["logGroupName"])
+                )
+            case "s3:DeleteObject":
+                return (
+                    _only(params, "Bucket", "Key")
+                    or _is(params, "Bucket", names.bucket)
+                    or _is(params, "Key", names.monitor_key)
+                )
+            case _:
+                return "no rule says whose resources it may change"
+
+
+def _only(params: Mapping[str, Any], *keys: str) -> str | None:
+    """Every parameter is one that the rule looks at, and none of them is left out."""
+    if set(params) != set(keys):
+        return f"its parameters are {sorted(params)}, where the rule knows {sorted(keys)}"
+    return None
+
+
+def _is(params: Mapping[str, Any], key: str, own: object) -> str | None:
+    value = params[key]
+    if type(value) is type(own) and value == own:
+        return None
+    return f"{key} is {value!r}, and the run's is {own!r}"
+
+
+def _all_in(what: str, values: object, own: Iterable[str]) -> str | None:
+    known = frozenset(own)
+    if not isinstance(values, list) or not values:
+        return f"{what} is not named"
+    strangers = [value for value in values if value not in known]
+    if not strangers:
+        return None
+    return f"{what} {', '.join(map(str, strangers))} was never recorded as this run's"
+
+
+def _queue(run: Run, url: object) -> str | None:
+    recorded = run.identities.queue_url
+    if recorded is None:
+        return "the run's queue was never seen, so nothing tells it from another of that name"
+    if url != recorded:
+        return f"the queue {url} is not the recorded one, {recorded}"
+    if urlsplit(recorded).path.split("/") != ["", run.account, run.names.queue]:
+        return f"the recorded queue {recorded} is not {run.names.queue} of account {run.account}"
+    return None
+
+
+def _task_definition(run: Run, text: object) -> str | None:
+    if text not in run.identities.task_definitions:
+        return f"the task definition {text} was never recorded as this run's"
+    arn = Arn.parse(str(text))
+    family, _, revision = ("", "", "") if arn is None else arn.name.partition(":")
+    if (
+        arn is None
+        or not arn.within("ecs", run.region, run.account)
+        or arn.kind != "task-definition"
+        or family != run.names.task_family
+        or not revision.isdecimal()
+    ):
+        return (
+            f"{text} is not a revision of {run.names.task_family} in account {run.account}, "
+            f"{run.region}"
+        )
+    return None
+
+
+def _container_instance(run: Run, text: object) -> str | None:
+    arn = Arn.parse(str(text))
+    if arn is not None and arn.within("ecs", run.region, run.account):
+        cluster, slash, _ = arn.name.partition("/")
+        # ARNs of the old short form do not carry the cluster (Amazon ECS Developer Guide, "ARNs").
+        if arn.kind == "container-instance" and (not slash or cluster == run.names.cluster):
+            return None
+    return f"{text} is not a container instance of the cluster {run.names.cluster}"
+
+
+def _not_default(cluster: object) -> str | None:
+    return "the cluster `default` is everybody's" if cluster == "default" else None
+
+
+def _alarms(run: Run, alarms: object) -> str | None:
+    if not isinstance(alarms, list) or not alarms:
+        return "no alarm is named"
+    strangers = [
+        alarm
+        for alarm in alarms
+        if alarm not in run.names.queue_alarms
+        and instance_of_alarm(str(alarm), run.names.app_name) is None
+    ]
+    return f"the alarm {', '.join(map(str, strangers))} is not this run's" if strangers else None
+
+
+def _exported(prefix: object, group: object) -> str | None:
+    if prefix == f"exportedlogs/{group}":
+        return None
+    return f"the logs would go to {prefix!r}, not to exportedlogs/{group}"

@@ -1,0 +1,133 @@
+"""Every AWS operation the engine makes, declared in one table.
+
+What is not declared here cannot be called: the gate, the retries and the list of permissions a
+person has to grant are all derived from these declarations.
+"""
+
+import msgspec
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of one service.
+
+    `required` are the keys that AWS's answer always carries: without one of them the answer is
+    not known (botocore parses an empty or foreign body to a dict with no keys). `permission` is
+    the IAM action that allows it, None when everybody may. `token` is the paging token's key,
+    called the same in the request and in the answer; None when the answer is one page.
+    """
+
+    service: str
+    name: str
+    changes: bool = False
+    required: tuple[str, ...] = ()
+    permission: str | None
+    token: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name people and logs use, like `sqs:GetQueueAttributes`."""
+        return f"{self.service}:{self.name}"
+
+
+def _read(
+    service: str, name: str, *required: str, token: str | None = None, permission: str | None = None
+) -> Operation:
+    return Operation(
+        service=service,
+        name=name,
+        required=required,
+        permission=permission or f"{service}:{name}",
+        token=token,
+    )
+
+
+def _change(service: str, name: str, *required: str) -> Operation:
+    return Operation(
+        service=service,
+        name=name,
+        changes=True,
+        required=required,
+        permission=f"{service}:{name}",
+    )
+
+
+# AWS STS API Reference, GetCallerIdentity: "No permissions are required to perform this operation".
+GET_CALLER_IDENTITY = Operation(
+    service="sts", name="GetCallerIdentity", required=("Account",), permission=None
+)
+
+GET_QUEUE_URL = _read("sqs", "GetQueueUrl", "QueueUrl")
+GET_QUEUE_ATTRIBUTES = _read("sqs", "GetQueueAttributes", "Attributes")
+DELETE_QUEUE = _change("sqs", "DeleteQueue")
+
+DESCRIBE_FLEETS = _read(
+    "ec2", "DescribeSpotFleetRequests", "SpotFleetRequestConfigs", token="NextToken"
+)
+DESCRIBE_FLEET_INSTANCES = _read(
+    "ec2", "DescribeSpotFleetInstances", "ActiveInstances", token="NextToken"
+)
+DESCRIBE_FLEET_HISTORY = _read(
+    "ec2", "DescribeSpotFleetRequestHistory", "HistoryRecords", token="NextToken"
+)
+MODIFY_FLEET = _change("ec2", "ModifySpotFleetRequest", "Return")
+CANCEL_FLEETS = _change("ec2", "CancelSpotFleetRequests")
+
+DESCRIBE_INSTANCES = _read("ec2", "DescribeInstances", "Reservations", token="NextToken")
+TERMINATE_INSTANCES = _change("ec2", "TerminateInstances", "TerminatingInstances")
+
+DESCRIBE_SERVICES = _read("ecs", "DescribeServices", "services")
+UPDATE_SERVICE = _change("ecs", "UpdateService", "service")
+DELETE_SERVICE = _change("ecs", "DeleteService", "service")
+LIST_TASK_DEFINITIONS = _read("ecs", "ListTaskDefinitions", "taskDefinitionArns", token="nextToken")
+DEREGISTER_TASK_DEFINITION = _change("ecs", "DeregisterTaskDefinition", "taskDefinition")
+DESCRIBE_CLUSTERS = _read("ecs", "DescribeClusters", "clusters")
+LIST_CONTAINER_INSTANCES = _read(
+    "ecs", "ListContainerInstances", "containerInstanceArns", token="nextToken"
+)
+DESCRIBE_CONTAINER_INSTANCES = _read("ecs", "DescribeContainerInstances", "containerInstances")
+DEREGISTER_CONTAINER_INSTANCE = _change("ecs", "DeregisterContainerInstance", "containerInstance")
+DELETE_CLUSTER = _change("ecs", "DeleteCluster", "cluster")
+
+DESCRIBE_ALARMS = _read("cloudwatch", "DescribeAlarms", "MetricAlarms", token="NextToken")
+DELETE_ALARMS = _change("cloudwatch", "DeleteAlarms")
+DELETE_DASHBOARDS = _change("cloudwatch", "DeleteDashboards")
+
+DESCRIBE_LOG_GROUPS = _read("logs", "DescribeLogGroups", "logGroups", token="nextToken")
+CREATE_EXPORT_TASK = _change("logs", "CreateExportTask", "taskId")
+DESCRIBE_EXPORT_TASKS = _read("logs", "DescribeExportTasks", "exportTasks", token="nextToken")
+
+# Amazon S3 API Reference, HeadObject: it needs s3:GetObject; its answer is headers only.
+HEAD_OBJECT = _read("s3", "HeadObject", "LastModified", permission="s3:GetObject")
+DELETE_OBJECT = _change("s3", "DeleteObject")
+
+OPERATIONS: tuple[Operation, ...] = (
+    GET_CALLER_IDENTITY,
+    GET_QUEUE_URL,
+    GET_QUEUE_ATTRIBUTES,
+    DELETE_QUEUE,
+    DESCRIBE_FLEETS,
+    DESCRIBE_FLEET_INSTANCES,
+    DESCRIBE_FLEET_HISTORY,
+    MODIFY_FLEET,
+    CANCEL_FLEETS,
+    DESCRIBE_INSTANCES,
+    TERMINATE_INSTANCES,
+    DESCRIBE_SERVICES,
+    UPDATE_SERVICE,
+    DELETE_SERVICE,
+    LIST_TASK_DEFINITIONS,
+    DEREGISTER_TASK_DEFINITION,
+    DESCRIBE_CLUSTERS,
+    LIST_CONTAINER_INSTANCES,
+    DESCRIBE_CONTAINER_INSTANCES,
+    DEREGISTER_CONTAINER_INSTANCE,
+    DELETE_CLUSTER,
+    DESCRIBE_ALARMS,
+    DELETE_ALARMS,
+    DELETE_DASHBOARDS,
+    DESCRIBE_LOG_GROUPS,
+    CREATE_EXPORT_TASK,
+    DESCRIBE_EXPORT_TASKS,
+    HEAD_OBJECT,
+    DELETE_OBJECT,
+)

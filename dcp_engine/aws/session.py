@@ -1,0 +1,144 @@
+"""boto3 sessions and clients, with botocore's own retries off."""
+
+import hashlib
+import os
+import shlex
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore import exceptions as boto
+from botocore.config import Config
+
+from dcp_engine.aws.operations import GET_CALLER_IDENTITY
+from dcp_engine.aws.taxonomy import translate
+from dcp_engine.aws.wire import check_body
+
+
+def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
+    """A client for an emulator on this machine, with credentials that open nothing real.
+
+    It is what the simulation's workers and launcher use; the engine never does.
+    """
+    session: Any = boto3.Session(
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        region_name=region,
+    )
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30)
+    return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+class Sessions:
+    """One boto3 session, built when it is first needed and again after `forget()`.
+
+    Everything that AWS's own tools read is honoured: the AWS_* variables (AWS_ENDPOINT_URL
+    included), ~/.aws/config and ~/.aws/credentials. Safe to use from several threads; building
+    sessions and clients is not, which is why it happens under a lock (boto3 guide,
+    "Multithreading or multiprocessing with clients").
+    """
+
+    def __init__(
+        self,
+        profile: str | None,
+        region: str | None,
+        *,
+        timeout: timedelta,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`timeout` holds for connecting and for each wait for data; `environ` is for the hints."""
+        self._profile = profile
+        self._region = region
+        self._environ = os.environ if environ is None else environ
+        self._config = Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=timeout.total_seconds(),
+            read_timeout=timeout.total_seconds(),
+        )
+        self._lock = threading.RLock()
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, str | None], Any] = {}
+
+    def client(self, service: str, region: str | None) -> Any:
+        """The client of a service in a region, `None` for the configured one.
+
+        Raises botocore's exceptions; `Edge` translates them.
+        """
+        with self._lock:
+            key = service, region
+            if key not in self._clients:
+                session: Any = self._current()
+                client = session.client(service, region_name=region, config=self._config)
+                client.meta.events.register("before-parse", check_body)
+                self._clients[key] = client
+            return self._clients[key]
+
+    def forget(self) -> None:
+        """Build everything anew at the next use: somebody may have logged in meanwhile."""
+        with self._lock:
+            self._session = None
+            self._clients.clear()
+
+    def region(self) -> str | None:
+        """The configured region, if any. Raises Credentials when the profile does not exist."""
+        try:
+            with self._lock:
+                return self._current().region_name
+        except boto.BotoCoreError as error:
+            raise translate(GET_CALLER_IDENTITY, error) from None
+
+    def key_fingerprint(self) -> str:
+        """A one-way fingerprint of the access key id in use; refreshes temporary credentials.
+
+        Raises Credentials when there are none, Transient when they could not be fetched.
+        """
+        try:
+            with self._lock:
+                credentials = self._current().get_credentials()
+            if credentials is None:
+                raise boto.NoCredentialsError  # noqa: TRY301
+            key = credentials.get_frozen_credentials().access_key
+            if not key:
+                raise boto.NoCredentialsError  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - credential providers raise anything
+            raise translate(GET_CALLER_IDENTITY, error) from None
+        return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+    def login_command(self) -> str:
+        """What to type to renew the credentials in use; never raises."""
+        # botocore lets the key in the environment win unless a profile is named outright.
+        if self._profile is None and self._environ.get("AWS_ACCESS_KEY_ID"):
+            return (
+                "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_SESSION_TOKEN=…"
+                "   (with fresh values; those in this environment are not accepted)"
+            )
+        try:
+            session = botocore.session.Session(profile=self._profile)
+            profiles, named = session.full_config.get("profiles", {}), session.profile
+        except boto.BotoCoreError:
+            profiles, named = {}, self._profile or self._environ.get("AWS_PROFILE")
+        name, kind = _source(named or "default", profiles)
+        option = "" if name == "default" else f" --profile {shlex.quote(name)}"
+        return f"{kind}{option}"
+
+    def _current(self) -> boto3.Session:
+        if self._session is None:
+            self._session = boto3.Session(profile_name=self._profile, region_name=self._region)
+        return self._session
+
+
+def _source(name: str, profiles: Mapping[str, Any]) -> tuple[str, str]:
+    """The profile where the credentials come from in the end, and the command that renews them."""
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        profile = profiles.get(name, {})
+        if any(key in profile for key in ("sso_session", "sso_start_url", "sso_account_id")):
+            return name, "aws sso login"
+        if "login_session" in profile:
+            return name, "aws login"
+        name = profile.get("source_profile", name)
+    return name, "aws configure"

@@ -1,0 +1,99 @@
+"""What EC2's answers about spot fleets look like, as far as the engine reads them."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class _Weighted(msgspec.Struct, frozen=True):
+    weight: float | None = msgspec.field(name="WeightedCapacity", default=None)
+
+
+class _Template(msgspec.Struct, frozen=True):
+    overrides: tuple[_Weighted, ...] = msgspec.field(name="Overrides", default=())
+
+
+class Config(msgspec.Struct, frozen=True):
+    """SpotFleetRequestConfigData. `Type` is `maintain` where it is not said (its documentation).
+
+    `FulfilledCapacity` is only ever shown to people, and is 0 until AWS tells.
+    """
+
+    target: int = msgspec.field(name="TargetCapacity")
+    fulfilled: float = msgspec.field(name="FulfilledCapacity", default=0.0)
+    type: str = msgspec.field(name="Type", default="maintain")
+    valid_until: datetime | None = msgspec.field(name="ValidUntil", default=None)
+    specifications: tuple[_Weighted, ...] = msgspec.field(name="LaunchSpecifications", default=())
+    templates: tuple[_Template, ...] = msgspec.field(name="LaunchTemplateConfigs", default=())
+
+    @property
+    def largest_weight(self) -> float:
+        """The units that the heaviest kind of machine counts for; 1 where no weight is given."""
+        launches = [*self.specifications, *(o for t in self.templates for o in t.overrides)]
+        return max([1.0, *(launch.weight for launch in launches if launch.weight is not None)])
+
+
+class FleetEntry(msgspec.Struct, frozen=True):
+    """SpotFleetRequestConfig."""
+
+    id: str = msgspec.field(name="SpotFleetRequestId")
+    state: str = msgspec.field(name="SpotFleetRequestState")
+    config: Config = msgspec.field(name="SpotFleetRequestConfig")
+    activity: str | None = msgspec.field(name="ActivityStatus", default=None)
+
+
+class Fleets(msgspec.Struct, frozen=True):
+    """DescribeSpotFleetRequests."""
+
+    fleets: tuple[FleetEntry, ...] = msgspec.field(name="SpotFleetRequestConfigs")
+
+
+class _ActiveInstance(msgspec.Struct, frozen=True):
+    id: str = msgspec.field(name="InstanceId")
+
+
+class ActiveInstances(msgspec.Struct, frozen=True):
+    """DescribeSpotFleetInstances."""
+
+    instances: tuple[_ActiveInstance, ...] = msgspec.field(name="ActiveInstances")
+
+
+class _Information(msgspec.Struct, frozen=True):
+    kind: str = msgspec.field(name="EventSubType", default="")
+    text: str = msgspec.field(name="EventDescription", default="")
+
+
+class _Record(msgspec.Struct, frozen=True):
+    type: str = msgspec.field(name="EventType")
+    at: datetime = msgspec.field(name="Timestamp")
+    information: _Information = msgspec.field(name="EventInformation", default=_Information())
+
+
+class History(msgspec.Struct, frozen=True):
+    """DescribeSpotFleetRequestHistory."""
+
+    records: tuple[_Record, ...] = msgspec.field(name="HistoryRecords")
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: str = msgspec.field(name="Code", default="")
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    id: str = msgspec.field(name="SpotFleetRequestId")
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    id: str = msgspec.field(name="SpotFleetRequestId")
+    error: _Error = msgspec.field(name="Error", default=_Error())
+
+
+class Cancellations(msgspec.Struct, frozen=True):
+    """CancelSpotFleetRequests; either list may be left out when the other says it all."""
+
+    successful: tuple[_Accepted, ...] | None = msgspec.field(
+        name="SuccessfulFleetRequests", default=None
+    )
+    unsuccessful: tuple[_Refused, ...] | None = msgspec.field(
+        name="UnsuccessfulFleetRequests", default=None
+    )
