@@ -1,0 +1,177 @@
+"""The door of the simulated AWS: every request comes in here, is noted, and gets its answer."""
+
+import os
+import socket
+import struct
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.exceptions import ServiceException
+
+from dcp_engine.simulation import distortion
+from dcp_engine.simulation.call import Call, Handler
+from dcp_engine.simulation.faults import AFTERWARDS, REFUSALS, Fault, FaultRule, Faults
+from dcp_engine.simulation.in_process import Reply
+from dcp_engine.simulation.request_log import RecordedRequest, RequestLog
+from dcp_engine.simulation.service_error import AwsError
+from dcp_engine.simulation.wire import AwsRequest, Wire
+from dcp_engine.simulation.world import World
+
+_FRAMING = frozenset({"content-length", "date", "connection", "transfer-encoding"})
+
+
+class ConnectionCut(ConnectionError):
+    """No reply goes out: the connection has been reset."""
+
+
+@dataclass
+class Gateway:
+    """A WSGI application."""
+
+    world: World
+    handlers: Mapping[str, Handler]
+    faults: Faults
+    requests: RequestLog
+    wire: Wire
+    crashes: list[str] = field(default_factory=list)
+    """Tracebacks of errors in the simulation itself (or in moto), not in what was asked."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request from the socket: noted, and exposed to faults."""
+        body = _read_body(environ)
+        request = self._decode(environ, body)
+        record = RecordedRequest(
+            service=request.service,
+            operation=request.operation,
+            params=request.params,
+            region=request.region,
+            at=self.world.clock.now(),
+        )
+        self.requests.begin(record)
+        rule = self.faults.strike(request)
+        try:
+            reply = self._answer_under(rule, request, environ, body, record)
+            record.status = reply.status
+        except ConnectionCut:
+            record.status = 0
+            _reset(environ)
+            raise
+        finally:
+            self.requests.finish(record)
+        headers = [(n, v) for n, v in reply.headers.items() if n.lower() not in _FRAMING]
+        length = str(len(reply.body))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            told = {name.lower(): value for name, value in reply.headers.items()}
+            length = told.get("content-length", length)
+        headers.append(("Content-Length", length))
+        start_response(f"{reply.status} Simulated", headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
+
+    def respond(self, environ: dict[str, Any], body: bytes) -> Reply:
+        """Answer a request from within the process: not noted, safe from faults."""
+        return self._answer(self._decode(environ, body), environ, body, None)
+
+    def _decode(self, environ: Mapping[str, Any], body: bytes) -> AwsRequest:
+        with self.world.timeline.lock:
+            try:
+                return self.wire.decode(environ, body)
+            except Exception:  # noqa: BLE001 - what can't be read is moto's to refuse
+                return AwsRequest("unknown", "", "", "")
+
+    def _answer_under(
+        self,
+        rule: FaultRule | None,
+        request: AwsRequest,
+        environ: dict[str, Any],
+        body: bytes,
+        record: RecordedRequest,
+    ) -> Reply:
+        if rule is None:
+            return self._answer(request, environ, body, record)
+        record.fault = rule.fault.name
+        if rule.fault in REFUSALS:
+            return self._refuse(request, rule.refusal(request.service), record)
+        if rule.fault is Fault.HTML:
+            return distortion.html()
+        if rule.fault is Fault.HANG:
+            rule.wait()
+        if rule.fault not in AFTERWARDS:
+            raise ConnectionCut
+        reply = self._answer(request, environ, body, record)
+        if rule.fault is Fault.EMPTY_BODY:
+            return distortion.empty(reply)
+        if rule.fault is Fault.TRUNCATED:
+            return distortion.truncated(reply)
+        if rule.fault is Fault.MISSING_KEY:
+            return distortion.lacking(self.wire, request, reply, str(rule.key))
+        raise ConnectionCut
+
+    def _answer(
+        self,
+        request: AwsRequest,
+        environ: dict[str, Any],
+        body: bytes,
+        record: RecordedRequest | None,
+    ) -> Reply:
+        with self.world.timeline.lock:
+            try:
+                self.world.advance()
+                return self._carry_out(request, environ, body)
+            except AwsError as error:
+                return self._refuse(request, error, record)
+            except ClientError as error:
+                return self._refuse(request, _from_moto(error), record)
+            except ServiceException as error:
+                return self._refuse(request, AwsError(error.code, str(error.message)), record)
+            except Exception as error:  # noqa: BLE001 - a server answers 500 and goes on
+                self.crashes.append(traceback.format_exc())
+                failure = AwsError("InternalFailure", f"The simulation crashed: {error!r}", 500)
+                return self._refuse(request, failure, record)
+
+    def _carry_out(self, request: AwsRequest, environ: dict[str, Any], body: bytes) -> Reply:
+        if request.service == "ec2" and request.params.get("DryRun"):
+            raise AwsError(
+                "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412
+            )
+        handler = self.handlers.get(f"{request.service}:{request.operation}")
+        if handler is None:
+            return self.world.moto.respond(environ, body)
+        call = Call(
+            world=self.world,
+            service=request.service,
+            operation=request.operation,
+            region=request.region,
+            access_key=request.access_key,
+            params=request.params,
+        )
+        return self.wire.encode(request, handler(call))
+
+    def _refuse(
+        self, request: AwsRequest, error: AwsError, record: RecordedRequest | None
+    ) -> Reply:
+        if record is not None:
+            record.error_code = error.code
+        return self.wire.encode_error(request, error)
+
+
+def _from_moto(error: ClientError) -> AwsError:
+    told = error.response["Error"]
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+    return AwsError(told["Code"], told.get("Message", ""), status)
+
+
+def _read_body(environ: Mapping[str, Any]) -> bytes:
+    stream = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        return bytes(stream.read())
+    return bytes(stream.read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _reset(environ: Mapping[str, Any]) -> None:
+    """Have the peer see a reset, not an orderly end: linger for no time at all, then close."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())
