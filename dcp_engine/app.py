@@ -1,0 +1,339 @@
+"""The composition root: what the command line may ask for, wired together once."""
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dcp_engine import monitor_file
+from dcp_engine.clock import Clock, SystemClock
+from dcp_engine.errors import Ambiguous, AwsError, Missing, NoSuchRun, StoreUnwritable
+from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
+from dcp_engine.status import Status, exit_code, status_of
+
+if TYPE_CHECKING:
+    from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.plugins import Plugins
+    from dcp_engine.ports import Cloud
+    from dcp_engine.register import Registered
+    from dcp_engine.store.protocol import Store
+
+
+# How soon a driver that waits for another one to go looks again, so that it takes over promptly.
+_FOLLOW: Final = timedelta(seconds=5)
+# How soon a pausing driver hears what a person asks for.
+_EAR: Final = timedelta(seconds=1)
+
+
+class Stop(Protocol):
+    """What ends `App.drive` between two ticks; a `threading.Event` is one."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for `timeout` seconds at most; True, at once, when it is time to stop."""
+
+
+class App:
+    """One process's engine. Nothing is opened, imported or asked before it is needed."""
+
+    def __init__(
+        self,
+        *,
+        database: Path,
+        settings: Settings,
+        region: str | None = None,
+        profile: str | None = None,
+        clock: Clock | None = None,
+        label: str = "dcp-engine",
+        extra_plugins: Mapping[str, object] | None = None,
+    ) -> None:
+        self.database = database
+        self.settings = settings
+        self._region = region
+        self._profile = profile
+        self._clock = clock or SystemClock()
+        self._label = label
+        self._extra_plugins = dict(extra_plugins or {})
+
+    # What needs the store alone.
+
+    def runs(self, *, live: bool = True) -> list[Status]:
+        """Every live run, or every run, the newest first."""
+        return [self._status(run) for run in self._reader.runs(live=live)]
+
+    def find(self, name: str) -> Run:
+        """The run of that APP_NAME or run id.
+
+        An APP_NAME means the live run of that name, or else the newest that has ended. Raises
+        NoSuchRun, and Ambiguous when live runs in several accounts or regions have the name.
+        """
+        return self._find(self._reader, name)
+
+    def status(self, name: str) -> Status:
+        """Everything the store knows of a run. Raises NoSuchRun, Ambiguous."""
+        return self._status(self.find(name))
+
+    def history(self, name: str, after: str | None = None) -> list[Event]:
+        """A run's events in order, or those after one. Raises NoSuchRun, Ambiguous."""
+        return self._reader.events(self.find(name).id, after)
+
+    def runs_to_tick(self) -> list[Run]:
+        """Every run that a tick may have something to do for, the oldest first.
+
+        Those are the live ones, and ended ones that still have something to tell.
+        """
+        now = self._clock.now()
+        runs = self._reader.runs()
+        return [run for run in reversed(runs) if run.live or self._reader.due(run.id, now)]
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+        return self._clock.now()
+
+    # What needs AWS.
+
+    def register(
+        self, path: Path, *, cheapest: bool | None = None, allow_missing: bool = False
+    ) -> "Registered":
+        """Register the run of a monitor file, or find it; engage or disengage cheapest mode.
+
+        Raises BadInput, Refused, AwsError, StoreError.
+        """
+        from dcp_engine.register import Registrar  # noqa: PLC0415 - only when asked for
+
+        monitor = monitor_file.read(path)
+        registrar = Registrar(
+            self._store, self._cloud, self._clock, self.settings, self._plugins.notifiers()
+        )
+        registered = registrar.register(monitor, path, allow_missing=allow_missing)
+        if cheapest is not None and registered.run.live:
+            self.set_cheapest(registered.run, cheapest)
+        return registered
+
+    def set_cheapest(self, run: Run, engaged: bool) -> None:
+        """Ask for cheapest mode, or for it to be left before it has acted."""
+        wanted = RequestKind.CHEAPEST_ON if engaged else RequestKind.CHEAPEST_OFF
+        self._ask(run, wanted)
+
+    def tick(self, name: str, *, keep_lease: bool = False) -> "TickReport":
+        """One tick of a run. Raises NoSuchRun, Ambiguous, StoreError.
+
+        Where the database cannot be written, a run whose TEARDOWN is in it has its fleets stopped
+        all the same, before StoreUnwritable is raised.
+        """
+        try:
+            store = self._store
+        except StoreUnwritable:
+            run = self._find(self._reader, name)
+            self._engine_on(self._reader).stop_without_memory(run)
+            raise
+        return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
+
+    def drive(
+        self,
+        run_id: str,
+        *,
+        stop: Stop,
+        tell: Callable[[Event], None],
+        warn: Callable[[str], None],
+        look: Callable[[Run], None] | None = None,
+        after: str | None = None,
+    ) -> Run:
+        """Tick a run until it has ended or `stop` says so; `tell` gets every event in order.
+
+        Where another driver has the run its events are told all the same, and this one takes over
+        when that one is gone. `warn` is told what stands in the way, once each time it changes;
+        `look` gets the run after every tick. Raises NoSuchRun, StoreBroken, and StoreUnwritable
+        when the database cannot even be opened.
+        """
+        lease: Lease | None = None
+        warned: str | None = None
+        run = self._store.run(run_id)
+        try:
+            while True:
+                pause = self._longest
+                try:
+                    report = self._engine.tick(run_id, keep_lease=True)
+                    lease = report.lease or lease
+                    obstacle = self._held(run_id) if report.held_by else None
+                    for event in self._store.events(run_id, after):
+                        tell(event)
+                        after = event.id
+                    run = self._store.run(run_id)
+                    pause = min(_FOLLOW, self._longest) if obstacle else self._pause(run)
+                except (StoreUnwritable, AwsError) as error:
+                    # Written or not, the run stands where it stood: the next tick tries again.
+                    obstacle = str(error)
+                if obstacle and obstacle != warned:
+                    warn(obstacle)
+                warned = obstacle
+                if look and not obstacle:
+                    look(run)
+                if not run.live or self._wait(run_id, stop, pause.total_seconds()):
+                    return run
+        finally:
+            if lease:
+                self._engine.let_go(lease)
+
+    def _wait(self, run_id: str, stop: Stop, seconds: float) -> bool:
+        """Pause until the next tick; True when it is time to go.
+
+        Ends early when a person asks for something: an abort must not wait for the next count.
+        """
+        end = self._clock.monotonic() + seconds
+        while (left := end - self._clock.monotonic()) > 0:
+            if stop.wait(min(left, _EAR.total_seconds())):
+                return True
+            with suppress(StoreUnwritable):
+                if self._store.requests(run_id):
+                    break
+        return stop.wait(0)
+
+    def _held(self, run_id: str) -> str:
+        """Who has the run, without how long: that would be news with every renewal."""
+        lease = self._store.lease(run_id, self._clock.now())
+        who = str(lease.holder) if lease else "another process, which is letting go of it"
+        return (
+            f"The run is driven by {who}. One driver is enough: this one follows along and takes "
+            "over when that one is gone."
+        )
+
+    def jobs_to_lose(self, name: str) -> int | None:
+        """How many jobs an abort would lose; None when they could not be counted."""
+        run = self.find(name)
+        deadline = self._clock.monotonic() + self.settings.request_timeout.total_seconds()
+        try:
+            aws = self._cloud.bind(lambda: run, tuple, deadline=deadline, guard=lambda: None)
+            if aws.identity.account() != run.account:
+                return None
+            return aws.queue.look(run.identities.queue_url).reading.total
+        except Missing:
+            return 0 if run.identities.queue_created_at else None
+        except AwsError:
+            return None
+
+    def abort(self, name: str, *, jobs: int | None) -> Run:
+        """Ask whoever drives the run to end it now; `jobs` is what the person was told."""
+        run = self._find(self._store, name)
+        self._ask(run, RequestKind.ABORT, jobs=jobs)
+        return run
+
+    @staticmethod
+    def exit_code(run: Run) -> int:
+        """0, 3 or 4, by the run's problems."""
+        return exit_code(run)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        for name in ("_store", "_reader"):
+            store = self.__dict__.pop(name, None)
+            if store is not None:
+                store.close()
+
+    def _ask(self, run: Run, kind: RequestKind, **data: object) -> None:
+        self._store.add_request(
+            Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
+        )
+
+    def _pause(self, run: Run) -> timedelta:
+        now = self._clock.now()
+        return max(timedelta(milliseconds=50), min((run.next_tick_at or now) - now, self._longest))
+
+    @property
+    def _longest(self) -> timedelta:
+        # A clock that was set back must not make a driver sleep for a year.
+        return max(self.settings.poll_interval, timedelta(seconds=1))
+
+    def _find(self, store: "Store", name: str) -> Run:
+        runs = store.runs(app_name=name)
+        live = [run for run in runs if run.live]
+        if len(live) > 1:
+            where = [f"{run.id} in account {run.account}, {run.region}" for run in live]
+            raise Ambiguous(
+                f"More than one live run is named {name}. Say which one, by its id:", where
+            )
+        if live or runs:
+            return (live or runs)[0]
+        try:
+            return store.run(name)
+        except NoSuchRun:
+            raise NoSuchRun(
+                f"There is no run named {name} in {self.database}. `dcp-engine list --all` shows "
+                "those there are; `dcp-engine register FILE` adds one from its monitor file."
+            ) from None
+
+    def _status(self, run: Run) -> Status:
+        store = self._reader
+        return status_of(
+            run,
+            lease=self._lease_in_force(run),
+            requests=store.requests(run.id),
+            machines_seen=len(store.machines(run.id)),
+        )
+
+    def _lease_in_force(self, run: Run) -> Lease | None:
+        """The lease, unless the process that held it surely died: then nobody watches."""
+        lease = self._reader.lease(run.id, self._clock.now())
+        if lease is None:
+            return None
+        from dcp_engine.process import is_dead  # noqa: PLC0415 - slow, and seldom needed
+
+        return None if is_dead(lease.holder) else lease
+
+    @cached_property
+    def _reader(self) -> "Store":
+        if "_store" in self.__dict__:
+            return self._store
+        from dcp_engine.store.sqlite import SqliteStore  # noqa: PLC0415
+
+        return SqliteStore.open(self.database, read_only=True)
+
+    @cached_property
+    def _store(self) -> "Store":
+        from dcp_engine.store.sqlite import SqliteStore  # noqa: PLC0415
+
+        return SqliteStore.open(self.database)
+
+    @cached_property
+    def _cloud(self) -> "Cloud":
+        from dcp_engine.aws.cloud import BotoCloud  # noqa: PLC0415
+
+        return BotoCloud(
+            profile=self._profile,
+            region=self._region,
+            settings=self.settings,
+            clock=self._clock,
+            rng=random.Random(),
+        )
+
+    @cached_property
+    def _plugins(self) -> "Plugins":
+        from dcp_engine.builtin import built_in  # noqa: PLC0415
+        from dcp_engine.plugins import Plugins  # noqa: PLC0415
+
+        plugins = Plugins(built_in())
+        for name, plugin in self._extra_plugins.items():
+            plugins.add(name, plugin)
+        plugins.load_installed()
+        return plugins
+
+    @cached_property
+    def _engine(self) -> "Engine":
+        return self._engine_on(self._store)
+
+    def _engine_on(self, store: "Store") -> "Engine":
+        from dcp_engine.engine import Engine  # noqa: PLC0415
+        from dcp_engine.process import is_dead, this_process  # noqa: PLC0415
+
+        return Engine(
+            store=store,
+            cloud=self._cloud,
+            clock=self._clock,
+            settings=self.settings,
+            plugins=self._plugins,
+            holder=this_process(self._label),
+            is_dead=is_dead,
+        )

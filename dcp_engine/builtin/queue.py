@@ -1,0 +1,42 @@
+"""The run's queue, counted once more before it goes."""
+
+from collections.abc import Sequence
+
+from dcp_engine.errors import Missing
+from dcp_engine.hookspecs import (
+    Context,
+    StepResult,
+    TeardownStep,
+    done,
+    hookimpl,
+    kept,
+)
+
+
+@hookimpl
+def teardown_steps() -> Sequence[TeardownStep]:
+    return [TeardownStep(name="queue", run=delete_queue)]
+
+
+def delete_queue(context: Context) -> StepResult:
+    """Delete the recorded queue, unless jobs came late and nobody consented to lose them."""
+    run = context.run
+    identities = run.identities
+    if identities.queue_url is None or identities.queue_created_at is None:
+        return kept(f"no queue {run.names.queue} was ever seen by this run")
+    try:
+        facts = context.aws.queue.look(identities.queue_url)
+    except Missing:
+        return done("there was none any more")
+    if facts.created_at != identities.queue_created_at:
+        return kept("this queue was made later than the run's; it is somebody else's")
+    jobs = facts.reading.total
+    if jobs and run.abort_requested_at is None:
+        return kept(f"{jobs} jobs came after the work was over; they are still in it")
+    context.commit(
+        event="queue",
+        text=f"Deleting the queue {run.names.queue} with {jobs} jobs in it.",
+        data={"jobs": jobs},
+    )
+    context.aws.queue.delete(identities.queue_url)
+    return done(f"queue {run.names.queue} deleted")

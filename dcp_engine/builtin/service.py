@@ -1,0 +1,62 @@
+"""The run's ECS service and its task definitions."""
+
+from collections.abc import Sequence
+
+from dcp_engine.hookspecs import (
+    Context,
+    StepResult,
+    TeardownStep,
+    done,
+    hookimpl,
+    kept,
+)
+
+
+@hookimpl
+def teardown_steps() -> Sequence[TeardownStep]:
+    return [
+        TeardownStep(name="service", run=delete_service),
+        TeardownStep(name="task-definitions", run=deregister),
+    ]
+
+
+def delete_service(context: Context) -> StepResult:
+    """Scale the service down and delete it.
+
+    A deleted service drains until its tasks have stopped (Amazon ECS API, DeleteService), which
+    counts as done: it starts nothing any more.
+    """
+    name = context.run.names.service
+    service = context.aws.service.describe()
+    if service is None or service.status == "INACTIVE":
+        return done("there was none any more")
+    recorded = context.run.identities.service_created_at
+    if recorded is None:
+        return kept(f"no service {name} was recorded while the run lived, so this one is not its")
+    if service.created_at != recorded:
+        return kept(f"this service {name} was made later than the run's; it is somebody else's")
+    if service.status == "DRAINING":
+        return done("it is draining")
+    if service.desired:
+        context.commit(event="service", text=f"Scaling the service {name} down to 0.")
+        context.aws.service.scale_to_zero()
+    context.commit(event="service", text=f"Deleting the service {name}.")
+    context.aws.service.delete()
+    return done(f"service {name} deleted")
+
+
+def deregister(context: Context) -> StepResult:
+    """Deregister the recorded revisions of exactly the run's family."""
+    recorded = context.run.identities.task_definitions
+    if not recorded:
+        return done("none was recorded")
+    active = set(context.aws.service.task_definitions())
+    own = [arn for arn in recorded if arn in active]
+    if own:
+        context.commit(
+            event="task-definitions",
+            text=f"Deregistering {len(own)} revisions of {context.run.names.task_family}.",
+        )
+    for arn in own:
+        context.aws.service.deregister_task_definition(arn)
+    return done(f"{len(own)} revisions deregistered")

@@ -1,0 +1,73 @@
+"""What a duty or a teardown step is handed, and the writing it may do."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.drive import Drive, unchanged
+from dcp_engine.model import DutyRecord, Run, Settings, Step, with_duty, with_step
+from dcp_engine.ports import Aws
+
+
+class DutyContext:
+    """`hookspecs.Context` for the duty called `name`."""
+
+    def __init__(self, drive: Drive, aws: Aws, clock: Clock, settings: Settings, name: str) -> None:
+        self._drive = drive
+        self._name = name
+        self.aws = aws
+        self.clock = clock
+        self.settings = settings
+
+    @property
+    def run(self) -> Run:
+        return self._drive.run
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        return self._record(self._drive.run).memory
+
+    def machines(self) -> tuple[str, ...]:
+        return self._drive.machine_ids()
+
+    def commit(
+        self,
+        *,
+        event: str | None = None,
+        text: str = "",
+        data: Mapping[str, Any] | None = None,
+        memory: Mapping[str, Any] | None = None,
+        run: Callable[[Run], Run] | None = None,
+    ) -> None:
+        change = run or unchanged
+        remembered = None if memory is None else dict(memory)
+        self._drive.commit(
+            lambda now: self._remember(change(now), remembered),
+            events=[(event, text, data or {})] if event else [],
+        )
+
+    def _record(self, run: Run) -> DutyRecord:
+        return run.duty(self._name) or DutyRecord(name=self._name)
+
+    def _remember(self, run: Run, memory: dict[str, Any] | None) -> Run:
+        if memory is None:
+            return run
+        return with_duty(run, replace(self._record(run), memory=memory))
+
+
+class StepContext(DutyContext):
+    """`hookspecs.Context` for the teardown step called `name`."""
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        return self._step(self._drive.run).progress
+
+    def _step(self, run: Run) -> Step:
+        return run.step(self._name) or Step(name=self._name)
+
+    def _remember(self, run: Run, memory: dict[str, Any] | None) -> Run:
+        if memory is None:
+            return run
+        return with_step(run, replace(self._step(run), progress=memory))

@@ -1,0 +1,215 @@
+"""One driver's hold on one run during one tick: the lease, the run as it is, and every write.
+
+Duties and steps may run in threads; all of them write through here, one at a time, so that the
+run in memory and the run in the store are the same after every commit.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from dcp_engine.clock import Clock
+from dcp_engine.errors import LeaseLost, OutOfTime
+from dcp_engine.model import (
+    Event,
+    Lease,
+    Machine,
+    Problem,
+    Request,
+    RequestKind,
+    Run,
+    Settings,
+)
+from dcp_engine.store.protocol import Commit, Store
+
+Change = Callable[[Run], Run]
+
+
+def unchanged(run: Run) -> Run:
+    """The change that changes nothing."""
+    return run
+
+
+class Drive:
+    """See the module. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        lease: Lease,
+        notifiers: tuple[str, ...],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._notifiers = notifiers
+        self._lock = threading.RLock()
+        self._run = store.run(lease.run_id)
+        self._machines = {m.instance_id: m for m in store.machines(lease.run_id)}
+        self.lease = lease
+        self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
+        self.events: list[Event] = []
+
+    @property
+    def run(self) -> Run:
+        """The run as last committed."""
+        return self._run
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Every machine ever recorded."""
+        with self._lock:
+            return tuple(self._machines.values())
+
+    def machine_ids(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._machines)
+
+    def guard(self) -> None:
+        """Raise unless this driver still holds the run, with room for one more request.
+
+        Called before every changing call and every retry of one. Raises LeaseLost, OutOfTime.
+        """
+        now = self._clock.now()
+        if self._clock.monotonic() >= self.deadline:
+            raise OutOfTime("tick", "deadline", "the time for this tick is over")
+        held = self._store.lease(self.lease.run_id, now)
+        if held is None or held.token != self.lease.token:
+            raise LeaseLost(
+                f"Another driver took {self._run.names.app_name} over"
+                + (f": {held.holder}." if held else ".")
+                + " This one changes nothing any more."
+            )
+        if held.until - now < self._settings.request_timeout:
+            raise OutOfTime("tick", "lease", "too little is left of this driver's lease")
+
+    def commit(
+        self,
+        change: Change = unchanged,
+        *,
+        events: Iterable[tuple[str, str, Mapping[str, Any]]] = (),
+        machines: Iterable[Machine] = (),
+        consumed: Iterable[Request] = (),
+    ) -> Run:
+        """Apply a change to the run and write it with its events, or raise and change nothing."""
+        with self._lock:
+            run = change(self._run)
+            now = self._clock.now()
+            written = tuple(
+                Event(
+                    id=uuid.uuid4().hex,
+                    run_id=run.id,
+                    at=now,
+                    kind=kind,
+                    text=text,
+                    data=dict(data),
+                )
+                for kind, text, data in events
+            )
+            machines = tuple(machines)
+            consumed = tuple(consumed)
+            if run == self._run and not (written or machines or consumed):
+                return run
+            self._store.commit(
+                self.lease,
+                Commit(
+                    run=run,
+                    events=written,
+                    machines=machines,
+                    consumed=[request.id for request in consumed],
+                    notifiers=self._notifiers,
+                ),
+            )
+            self._run = run
+            self._machines.update({m.instance_id: m for m in machines})
+            self.events.extend(written)
+            return run
+
+    def remember_unwritten(self, change: Change) -> None:
+        """Apply a change in memory only: for TEARDOWN on a database that cannot be written."""
+        with self._lock:
+            self._run = change(self._run)
+
+    def event(self, kind: str, text: str, **data: Any) -> None:
+        """Write down one event."""
+        self.commit(events=[(kind, text, data)])
+
+    def problems(self, changes: Mapping[str, str | Problem | None]) -> None:
+        """Begin, reword or end problems; beginnings and ends are events, rewordings are not."""
+        with self._lock:
+            now = self._clock.now()
+            present = {problem.name: problem for problem in self._run.problems}
+            events: list[tuple[str, str, Mapping[str, Any]]] = []
+            for name, change in changes.items():
+                old = present.get(name)
+                if change is None:
+                    if old:
+                        del present[name]
+                        lasted = round((now - old.since).total_seconds())
+                        events.append(
+                            ("problem-over", f"Over: {old.text}", {"problem": name, "s": lasted})
+                        )
+                    continue
+                wanted = (
+                    change
+                    if isinstance(change, Problem)
+                    else Problem(name=name, since=now, text=change)
+                )
+                if old is None:
+                    events.append(("problem", wanted.text, {"problem": name}))
+                    present[name] = wanted
+                else:
+                    present[name] = msgspec.structs.replace(wanted, since=old.since)
+            problems = tuple(present.values())
+            self.commit(lambda run: msgspec.structs.replace(run, problems=problems), events=events)
+
+    def problem(self, name: str, text: str, *, needs_person: bool = False) -> None:
+        """Begin one problem, or reword it."""
+        self.problems(
+            {
+                name: Problem(
+                    name=name, since=self._clock.now(), text=text, needs_person=needs_person
+                )
+            }
+        )
+
+    def seen_machines(self, fleet_of: Mapping[str, str]) -> None:
+        """Record machines, given as instance id → fleet id, that were not known yet."""
+        with self._lock:
+            now = self._clock.now()
+            new = [
+                Machine(instance_id=instance_id, fleet_id=fleet_id, first_seen=now)
+                for instance_id, fleet_id in fleet_of.items()
+                if instance_id not in self._machines
+            ]
+            if new:
+                self.commit(machines=new)
+
+    def ended_machines(self, instance_ids: Iterable[str]) -> None:
+        """Record that these have ended."""
+        with self._lock:
+            now = self._clock.now()
+            ended = [
+                msgspec.structs.replace(self._machines[instance_id], ended_at=now)
+                for instance_id in instance_ids
+                if instance_id in self._machines and self._machines[instance_id].ended_at is None
+            ]
+            if ended:
+                self.commit(machines=ended)
+
+    def wishes(self) -> tuple[Request, ...]:
+        """What people asked for and nobody has obeyed yet."""
+        return tuple(self._store.requests(self._run.id))
+
+    def abort_wished(self) -> bool:
+        """Whether an abort waits to be obeyed: looked up between calls."""
+        return any(request.kind is RequestKind.ABORT for request in self.wishes())
+
+    def time_left(self) -> timedelta:
+        return timedelta(seconds=self.deadline - self._clock.monotonic())

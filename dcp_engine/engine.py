@@ -1,0 +1,245 @@
+"""The tick: one bounded pass over one run. Observe, decide, commit, act, deliver.
+
+`monitor` is ticks in a loop, cron is one tick, and a process that takes over from a dead one simply
+does the next tick: everything that matters is in the store.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.drive import Drive
+from dcp_engine.duties import do_duties
+from dcp_engine.errors import (
+    AwsError,
+    Credentials,
+    LeaseHeld,
+    LeaseLost,
+    OutOfTime,
+    StoreUnwritable,
+)
+from dcp_engine.late import jobs_came_late, jobs_waiting
+from dcp_engine.machine import Move, RunMachine
+from dcp_engine.model import Event, Holder, Lease, Run, Settings, State
+from dcp_engine.moves import Mover
+from dcp_engine.outbox import deliver
+from dcp_engine.plugins import Plugins
+from dcp_engine.ports import Aws, Cloud
+from dcp_engine.store.protocol import Store
+from dcp_engine.teardown import Teardown
+from dcp_engine.watch import Watch
+from dcp_engine.watching import Watching
+from dcp_engine.wishes import obey
+
+_NOTHING_CAN_BE_DONE = ("credentials", "other-account", "account-unknown")
+
+
+class TickReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tick came to. `held_by` names the driver that has the run, when it is not us."""
+
+    run: Run
+    events: tuple[Event, ...] = ()
+    held_by: str | None = None
+    lease: Lease | None = None
+
+
+class Engine:
+    """Ticks runs; holds nothing between ticks but its tools."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        cloud: Cloud,
+        clock: Clock,
+        settings: Settings,
+        plugins: Plugins,
+        holder: Holder,
+        is_dead: Callable[[Holder], bool],
+    ) -> None:
+        self._store = store
+        self._cloud = cloud
+        self._clock = clock
+        self._settings = settings
+        self._plugins = plugins
+        self._holder = holder
+        self._is_dead = is_dead
+        self._machine = RunMachine()
+        self._duties = plugins.duties(settings)
+        self._steps = plugins.teardown_steps(settings)
+        self._notifiers = plugins.notifiers()
+
+    def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
+        """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
+
+        AWS's failures are problems of the run, not exceptions. Raises StoreError, NoSuchRun.
+        """
+        run = self._store.run(run_id)
+        if not run.live and not self._store.due(run_id, self._clock.now()):
+            return TickReport(run=run)
+        try:
+            lease = self._store.acquire(
+                run_id, self._holder, self._settings.lease_ttl, self._clock.now(), self._is_dead
+            )
+        except LeaseHeld as held:
+            return TickReport(run=run, held_by=str(held))
+        except StoreUnwritable:
+            self.stop_without_memory(run)
+            raise
+        drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers)
+        try:
+            self._drive(drive)
+        except LeaseLost as lost:
+            return TickReport(
+                run=self._store.run(run_id), events=tuple(drive.events), held_by=str(lost)
+            )
+        finally:
+            if not keep_lease:
+                self.let_go(lease)
+        return TickReport(run=drive.run, events=tuple(drive.events), lease=lease)
+
+    def let_go(self, lease: Lease) -> None:
+        """Free a lease that `tick` was asked to keep."""
+        try:
+            self._store.release(lease)
+        except StoreUnwritable:
+            # It lapses by itself, and the death of this process frees it at once.
+            return
+
+    def _drive(self, drive: Drive) -> None:
+        aws = self._aws(drive, drive.deadline)
+        mover = Mover(drive, self._machine, self._clock)
+        teardown = Teardown(drive, aws, self._clock, self._settings, self._steps)
+        try:
+            if drive.run.live:
+                self._report_plugins(drive)
+                obey(drive, mover)
+                if self._is_ours(drive, aws):
+                    self._pass(drive, aws, mover, teardown)
+                drive.problems({"credentials": None})
+        except Credentials as error:
+            self._cloud.forget_credentials()
+            self._say_login(drive, error)
+        except OutOfTime:
+            # The deadline keeps ticks short; the next one goes on from here.
+            drive.event("tick-deadline", "This tick ran out of time; the next one goes on.")
+        deliver(drive, self._store, self._plugins, self._clock)
+        self._schedule(drive, teardown)
+
+    def _pass(self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown) -> None:
+        watch = Watch(drive, aws, self._clock, self._settings)
+        if drive.run.state.watches:
+            Watching(drive, watch, mover, self._clock, self._settings).one_pass()
+        if drive.run.state.watches:
+            do_duties(drive, aws, self._clock, self._settings, self._duties)
+            obey(drive, mover)
+        if drive.run.state is not State.TEARDOWN:
+            return
+        if jobs_came_late(drive, self._soon(drive), mover):
+            return
+
+        def know_what_is_left() -> None:
+            # An abort may come before the first look: what is the run's is then recorded now.
+            if drive.run.identities.seen_at is None:
+                watch.count_jobs()
+                watch.record_identities()
+
+        if teardown.one_pass(know_what_is_left):
+            mover.move(Move.ALL_ENDED, "every step has ended")
+
+    def _is_ours(self, drive: Drive, aws: Aws) -> bool:
+        """Whether the credentials open the account that the run was registered in."""
+        run = drive.run
+        fingerprint = aws.identity.key_fingerprint()
+        if fingerprint == run.key_checked:
+            return True
+        try:
+            account = aws.identity.account()
+        except (Credentials, OutOfTime):
+            raise
+        except AwsError as error:
+            drive.problem("account-unknown", f"The account could not be checked: {error}.")
+            return False
+        if account != run.account:
+            drive.problem(
+                "other-account",
+                f"{run.names.app_name} was registered in account {run.account}, and these "
+                f"credentials open account {account}. Nothing was asked or changed there; use the "
+                "profile that the run was registered with.",
+                needs_person=True,
+            )
+            return False
+        drive.commit(lambda run: replace(run, key_checked=fingerprint))
+        drive.problems({"other-account": None, "account-unknown": None})
+        return True
+
+    def _say_login(self, drive: Drive, error: Credentials) -> None:
+        drive.problem(
+            "credentials",
+            f"AWS does not accept the credentials: {error.message or error.code}. Nobody watches "
+            f"{drive.run.names.app_name} until they are renewed, and its machines run on. Type: "
+            f"{self._cloud.login_command()}",
+            needs_person=True,
+        )
+
+    def _report_plugins(self, drive: Drive) -> None:
+        failed = {
+            f"plugin-{failure.plugin}": (
+                f"The plugin {failure.plugin} failed in {failure.hook}: {failure.error}. The run "
+                "goes on without it."
+            )
+            for failure in self._plugins.failures
+            if failure.hook != "notify"
+        }
+        mended = {
+            problem.name: None
+            for problem in drive.run.problems
+            if problem.name.startswith("plugin-") and problem.name not in failed
+        }
+        drive.problems({**mended, **failed})
+
+    def _schedule(self, drive: Drive, teardown: Teardown) -> None:
+        now = self._clock.now()
+        run = drive.run
+        usual = now + self._settings.poll_interval
+        moment: datetime | None = usual if run.live else None
+        if run.state is State.TEARDOWN and not any(map(run.problem, _NOTHING_CAN_BE_DONE)):
+            moment = min(teardown.next_at() or usual, usual)
+        drive.commit(lambda run: replace(run, next_tick_at=moment, last_tick_at=now))
+
+    def stop_without_memory(self, run: Run) -> None:
+        """TEARDOWN is committed and the database cannot be written: stop the fleets all the same.
+
+        Nothing but the recorded ids is used, and cancelling twice does no harm.
+        """
+        if run.state is not State.TEARDOWN or run.machines_ended_at is not None:
+            return
+        aws = self._unleased(run)
+        if aws.identity.account() != run.account:
+            return
+        undecided = run.first_cancel_at is None and run.abort_requested_at is None
+        if undecided and jobs_waiting(aws, run):
+            return
+        aws.capacity.cancel(run.fleet_ids)
+
+    def _aws(self, drive: Drive, deadline: float) -> Aws:
+        return self._cloud.bind(
+            lambda: drive.run, drive.machine_ids, deadline=deadline, guard=drive.guard
+        )
+
+    def _soon(self, drive: Drive) -> Aws:
+        """AWS with little patience, for a question whose answer must not hold the money up."""
+        patience = self._settings.request_timeout.total_seconds()
+        return self._aws(drive, min(drive.deadline, self._clock.monotonic() + patience))
+
+    def _unleased(self, run: Run) -> Aws:
+        deadline = self._clock.monotonic() + self._settings.tick_deadline.total_seconds()
+        return self._cloud.bind(
+            lambda: run,
+            lambda: [machine.instance_id for machine in self._store.machines(run.id)],
+            deadline=deadline,
+            guard=lambda: None,
+        )

@@ -1,0 +1,179 @@
+"""From a monitor file to a run: a new one, or the live one that the file belongs to."""
+
+import uuid
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.errors import BadInput, Refused
+from dcp_engine.model import (
+    Event,
+    Fleet,
+    MonitorFile,
+    Request,
+    RequestKind,
+    Run,
+    Settings,
+    State,
+)
+from dcp_engine.ports import Cloud
+from dcp_engine.store.protocol import Store
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a monitor file led to. `remarks` are for the person who gave it."""
+
+    run: Run
+    new: bool
+    remarks: tuple[str, ...] = ()
+
+
+class Registrar:
+    """Registers runs; its only AWS calls are questions."""
+
+    def __init__(
+        self,
+        store: Store,
+        cloud: Cloud,
+        clock: Clock,
+        settings: Settings,
+        notifiers: tuple[str, ...],
+    ) -> None:
+        self._store = store
+        self._cloud = cloud
+        self._clock = clock
+        self._settings = settings
+        self._notifiers = notifiers
+
+    def register(
+        self, monitor: MonitorFile, path: Path, *, allow_missing: bool = False
+    ) -> Registered:
+        """Find the run that the file belongs to, or make it.
+
+        Raises BadInput without a region, Refused where going on would not be safe, AwsError where
+        AWS cannot be asked.
+        """
+        draft = self._draft(monitor, path)
+        deadline = self._clock.monotonic() + self._settings.tick_deadline.total_seconds()
+        aws = self._cloud.bind(lambda: draft, tuple, deadline=deadline, guard=_only_questions)
+        draft = replace(draft, account=aws.identity.account())
+        known = self._known(draft, monitor)
+        if known is not None and monitor.fleet_id in known.fleet_ids:
+            return Registered(run=known, new=False, remarks=_other_names(known, draft))
+        facts = aws.capacity.describe([monitor.fleet_id])[monitor.fleet_id]
+        if facts is None and not allow_missing:
+            raise Refused(
+                f"AWS knows no spot fleet {monitor.fleet_id} in {draft.region} (account "
+                f"{draft.account}), so {draft.names.app_name} was not registered. The monitor file "
+                "does not say the region: give the right one with --region or AWS_DEFAULT_REGION. "
+                "If the fleet is long over and the rest is to be cleaned up, add --allow-missing."
+            )
+        if known is not None:
+            return self._another_fleet(known, draft, monitor)
+        event = Event(
+            id=uuid.uuid4().hex,
+            run_id=draft.id,
+            at=draft.registered_at,
+            kind="registered",
+            text=(
+                f"{draft.names.app_name} was registered: fleet {monitor.fleet_id}, queue "
+                f"{draft.names.queue}, account {draft.account}, {draft.region}."
+            ),
+            data={"fleet": monitor.fleet_id},
+        )
+        self._store.insert_run(draft, [event], self._notifiers)
+        return Registered(run=draft, new=True)
+
+    def _draft(self, monitor: MonitorFile, path: Path) -> Run:
+        region = self._cloud.region
+        if region is None:
+            raise BadInput(
+                "No AWS region is set, and the monitor file does not say it. Give --region, set "
+                "AWS_DEFAULT_REGION, or choose a profile that has one."
+            )
+        now = self._clock.now()
+        app_name = monitor.names.app_name
+        return Run(
+            id=f"{app_name}-{uuid.uuid4().hex[:8]}",
+            names=monitor.names,
+            account="",
+            region=region,
+            registered_at=now,
+            earliest_start=monitor.start_time,
+            state=State.PENDING,
+            state_since=now,
+            monitor_path=str(path.resolve()),
+            extra=monitor.extra,
+            fleets=(Fleet(id=monitor.fleet_id, added_at=now, start_time=monitor.start_time),),
+            next_tick_at=now,
+        )
+
+    def _known(self, draft: Run, monitor: MonitorFile) -> Run | None:
+        """The live run that the file belongs to, or the finished one whose fleet it names."""
+        namesakes = [
+            run
+            for run in self._store.runs(app_name=draft.names.app_name)
+            if (run.account, run.region) == (draft.account, draft.region)
+        ]
+        for run in namesakes:
+            if not run.live:
+                continue
+            if run.key == draft.key:
+                return run
+            raise Refused(
+                f"A run named {run.names.app_name} is already being watched with queue "
+                f"{run.names.queue} and cluster {run.names.cluster} (run {run.id}, {run.state}); "
+                f"this file says queue {draft.names.queue} and cluster {draft.names.cluster}. "
+                "Nothing of the file was taken over. See the other one to its end first, or start "
+                "this one under another APP_NAME."
+            )
+        finished = (run for run in namesakes if monitor.fleet_id in run.fleet_ids)
+        return next(finished, None)
+
+    def _another_fleet(self, known: Run, draft: Run, monitor: MonitorFile) -> Registered:
+        remarks = _other_names(known, draft)
+        if remarks:
+            return Registered(run=known, new=False, remarks=remarks)
+        if not known.state.watches:
+            raise Refused(
+                f"{known.names.app_name} (run {known.id}) is still being torn down, and this file "
+                f"names another fleet, {monitor.fleet_id}: probably a new run. It was not touched. "
+                f"Let the old one end (`dcp-engine resume {known.id}`), then register it again."
+            )
+        self._store.add_request(
+            Request(
+                id=uuid.uuid4().hex,
+                run_id=known.id,
+                kind=RequestKind.ADD_FLEET,
+                at=self._clock.now(),
+                data={
+                    "fleet_id": monitor.fleet_id,
+                    "start_time": monitor.start_time.isoformat(),
+                },
+            )
+        )
+        return Registered(
+            run=known,
+            new=False,
+            remarks=(f"Fleet {monitor.fleet_id} is added to the run {known.id}.",),
+        )
+
+
+def _other_names(known: Run, draft: Run) -> tuple[str, ...]:
+    if known.names == draft.names:
+        return ()
+    changed = [
+        f"{field} was {getattr(known.names, field)!r}, the file says {value!r}"
+        for field, value in msgspec.structs.asdict(draft.names).items()
+        if getattr(known.names, field) != value
+    ]
+    return (
+        f"The file does not agree with the run {known.id} as it was registered "
+        f"({'; '.join(changed)}). Nothing of it was taken over.",
+    )
+
+
+def _only_questions() -> None:
+    raise Refused("Registering a run changes nothing in AWS.")

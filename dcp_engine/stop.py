@@ -1,0 +1,170 @@
+"""Stopping the money: the run's fleets are cancelled and every machine of theirs ends.
+
+This is the one teardown step that is not a plugin, because nothing may stand before it. It goes by
+recorded fleet and instance ids only, reads AWS's answer for each, and needs no write to be made.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.drive import Drive
+from dcp_engine.errors import StoreUnwritable, Transient
+from dcp_engine.hookspecs import StepResult, done, kept, waiting
+from dcp_engine.model import Run, Step, with_step
+from dcp_engine.ports import Aws, Cancelled
+
+FLEETS = "fleets"
+LAST_LOOK = "last-look"
+
+# An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
+# lifecycle"); one that EC2 does not list has been terminated for an hour or longer.
+ENDED_STATES = frozenset({"shutting-down", "terminated"})
+# A cancelled fleet ends its machines within minutes; one that outlives this is ended by its id.
+STUBBORN = timedelta(minutes=10)
+
+
+class FleetStop:
+    """The step `fleets`, and the last look at what it stopped."""
+
+    def __init__(self, drive: Drive, aws: Aws, clock: Clock) -> None:
+        self._drive = drive
+        self._aws = aws
+        self._clock = clock
+        self._unwritten: StoreUnwritable | None = None
+
+    def attempt(self) -> StepResult:
+        """Cancel what is not cancelled yet, then see every machine end. Raises AwsError.
+
+        Where the database cannot be written the calls are made all the same, and StoreUnwritable
+        is raised after them.
+        """
+        answers = self._cancel()
+        alive = self._alive(self._drive.run.fleet_ids)
+        stuck = [
+            instance_id
+            for instance_id, fleet_id in alive.items()
+            if answers.get(fleet_id) != Cancelled.ACCEPTED or self._cancelled_long_ago()
+        ]
+        if stuck:
+            self._terminate(stuck)
+        if self._unwritten:
+            raise self._unwritten
+        failed = [fleet_id for fleet_id, answer in answers.items() if answer == Cancelled.FAILED]
+        if failed:
+            raise Transient(
+                "ec2:CancelSpotFleetRequests",
+                "unexpectedError",
+                f"AWS did not cancel {', '.join(failed)} and gave no lasting reason",
+            )
+        if alive:
+            return waiting(f"{len(alive)} machines have not ended yet")
+        now = self._clock.now()
+        self._drive.commit(lambda run: replace(run, machines_ended_at=now))
+        return self._ended(answers)
+
+    def last_look(self) -> StepResult:
+        """Look once more for a machine that came after the cancel; end it by its id."""
+        alive = self._alive(self._drive.run.fleet_ids, again=True)
+        if not alive:
+            return done("nothing recorded as the run's is alive")
+        self._terminate(list(alive))
+        return waiting(f"{len(alive)} machines came up after the fleet was cancelled; ending them")
+
+    def _cancel(self) -> Mapping[str, str]:
+        run = self._drive.run
+        answers: dict[str, str] = dict(self._memory(run).get("answers", {}))
+        settled = {Cancelled.ACCEPTED, Cancelled.NOT_CANCELLABLE, Cancelled.UNKNOWN}
+        pending = [i for i in run.fleet_ids if answers.get(i) not in settled]
+        if not pending:
+            return answers
+        now = self._clock.now()
+        self._write(
+            lambda run: replace(run, first_cancel_at=run.first_cancel_at or now),
+            None
+            if run.first_cancel_at
+            else (
+                "stopping",
+                f"Stopping {_fleets(pending)} with all machines.",
+                {"fleets": pending},
+            ),
+        )
+        for fleet_id, answer in self._aws.capacity.cancel(pending).items():
+            answers[fleet_id] = answer.value
+        self._write(lambda run: _remember(run, {"answers": answers}), None)
+        return answers
+
+    def _alive(self, fleet_ids: Sequence[str], *, again: bool = False) -> dict[str, str]:
+        """Instance id → fleet id of every recorded machine that has not ended."""
+        listed = self._aws.machines.of_fleets(fleet_ids)
+        try:
+            self._drive.seen_machines({i: fleet for i, (fleet, _) in listed.items()})
+        except StoreUnwritable as error:
+            self._unwritten = error
+        fleet_of = {m.instance_id: m.fleet_id for m in self._drive.machines}
+        fleet_of.update({i: fleet for i, (fleet, _) in listed.items()})
+        ended = {m.instance_id for m in self._drive.machines if m.ended_at and not again}
+        states = {i: state for i, (_, state) in listed.items()}
+        unlisted = [i for i in fleet_of if i not in states and i not in ended]
+        if unlisted:
+            states.update(self._aws.machines.states(unlisted))
+        alive = {i: fleet_of[i] for i, state in states.items() if state not in ENDED_STATES}
+        try:
+            self._drive.ended_machines(i for i in fleet_of if i not in alive)
+        except StoreUnwritable as error:
+            self._unwritten = error
+        return alive
+
+    def _terminate(self, instance_ids: list[str]) -> None:
+        self._write(
+            None,
+            (
+                "terminating",
+                f"Ending {len(instance_ids)} machines by their ids, because their fleet does not.",
+                {"machines": instance_ids},
+            ),
+        )
+        self._aws.machines.terminate(instance_ids)
+
+    def _write(
+        self,
+        change: Callable[[Run], Run] | None,
+        event: tuple[str, str, dict[str, object]] | None,
+    ) -> None:
+        try:
+            self._drive.commit(change or (lambda run: run), events=[event] if event else [])
+        except StoreUnwritable as error:
+            self._unwritten = error
+
+    def _memory(self, run: Run) -> Mapping[str, dict[str, str]]:
+        step = run.step(FLEETS)
+        return step.progress if step else {}
+
+    def _cancelled_long_ago(self) -> bool:
+        since: datetime | None = self._drive.run.first_cancel_at
+        return since is not None and self._clock.now() - since > STUBBORN
+
+    def _ended(self, answers: Mapping[str, str]) -> StepResult:
+        run = self._drive.run
+        unknown = [
+            fleet.id
+            for fleet in run.fleets
+            if answers.get(fleet.id) == Cancelled.UNKNOWN and fleet.observed_at is None
+        ]
+        if unknown:
+            return kept(
+                f"AWS knows no {_fleets(unknown)} in {run.region}; if it was started in another "
+                "region it still runs there"
+            )
+        return done(f"{_fleets(run.fleet_ids)} cancelled, every machine has ended")
+
+
+def _remember(run: Run, progress: dict[str, object]) -> Run:
+    step = run.step(FLEETS) or Step(name=FLEETS)
+    return with_step(run, replace(step, progress=progress))
+
+
+def _fleets(ids: Sequence[str]) -> str:
+    return f"{'fleet' if len(ids) == 1 else 'fleets'} {', '.join(ids)}"

@@ -1,0 +1,223 @@
+"""The checklist: every step that has not ended is tried, the fleets first, the others together."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.context import StepContext
+from dcp_engine.drive import Drive
+from dcp_engine.errors import (
+    Credentials,
+    Denied,
+    Invalid,
+    LeaseLost,
+    NotOurs,
+    OutOfTime,
+    StoreError,
+)
+from dcp_engine.hookspecs import StepResult, TeardownStep
+from dcp_engine.model import Ended, Problem, Run, Settings, Step, with_step
+from dcp_engine.plugins import in_words
+from dcp_engine.ports import Aws
+from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
+
+LONGEST_PAUSE = timedelta(hours=1)
+SHORTEST_PAUSE = timedelta(milliseconds=500)
+_SIDE_BY_SIDE = 8
+# What ends the whole tick rather than one step: nothing more may or can be done by this driver.
+_ENDS_THE_TICK = (LeaseLost, Credentials, StoreError)
+
+Attempt = Callable[[], StepResult]
+
+
+class Teardown:
+    """One pass over the checklist of one run."""
+
+    def __init__(
+        self,
+        drive: Drive,
+        aws: Aws,
+        clock: Clock,
+        settings: Settings,
+        steps: Sequence[TeardownStep],
+    ) -> None:
+        self._drive = drive
+        self._aws = aws
+        self._clock = clock
+        self._settings = settings
+        self._steps = tuple(step for step in steps if step.name not in {FLEETS, LAST_LOOK})
+        self._stop = FleetStop(drive, aws, clock)
+
+    def names(self) -> tuple[str, ...]:
+        """Every step there is, in the order in which they are shown."""
+        return (FLEETS, *(step.name for step in self._steps), LAST_LOOK)
+
+    def one_pass(self, prepare: Callable[[], None]) -> bool:
+        """Try every step that is due, each at most once; True when all have ended.
+
+        `prepare` is called when the fleets have been seen to, before any other step. Raises
+        LeaseLost, Credentials, StoreError.
+        """
+        self._begin()
+        tried: set[str] = set()
+        self._together({FLEETS: self._stop.attempt} if self._is_due(FLEETS, tried) else {}, tried)
+        prepare()
+        while ready := self._ready(tried):
+            self._together(ready, tried)
+        if self._unfinished() == {LAST_LOOK} and self._is_due(LAST_LOOK, tried):
+            self._together({LAST_LOOK: self._stop.last_look}, tried)
+        return not self._unfinished()
+
+    def next_at(self) -> datetime | None:
+        """When the next step is due."""
+        run = self._drive.run
+        moments = [
+            step.next_at for step in run.steps if step.ended is None and step.next_at is not None
+        ]
+        return min(moments, default=None)
+
+    def _begin(self) -> None:
+        missing = [name for name in self.names() if self._drive.run.step(name) is None]
+
+        def begun(run: Run) -> Run:
+            for name in missing:
+                run = with_step(run, Step(name=name))
+            return run
+
+        if missing:
+            try:
+                self._drive.commit(begun)
+            except StoreError:
+                # The list is only for people to read; the money comes first.
+                self._drive.remember_unwritten(begun)
+
+    def _ready(self, tried: set[str]) -> dict[str, Attempt]:
+        ended = self._drive.run.machines_ended_at is not None
+        return {
+            step.name: self._attempt(step)
+            for step in self._steps
+            if (ended or not step.after_machines) and self._is_due(step.name, tried)
+        }
+
+    def _attempt(self, step: TeardownStep) -> Attempt:
+        context = StepContext(self._drive, self._aws, self._clock, self._settings, step.name)
+        return lambda: step.run(context)
+
+    def _is_due(self, name: str, tried: set[str]) -> bool:
+        step = self._drive.run.step(name) or Step(name=name)
+        return (
+            name not in tried
+            and step.ended is None
+            and (step.next_at is None or step.next_at <= self._clock.now())
+        )
+
+    def _unfinished(self) -> set[str]:
+        run = self._drive.run
+        return {n for n in self.names() if (step := run.step(n)) is None or step.ended is None}
+
+    def _together(self, attempts: dict[str, Attempt], tried: set[str]) -> None:
+        tried.update(attempts)
+        if len(attempts) == 1:
+            for name, attempt in attempts.items():
+                self._try(name, attempt)
+            return
+        if not attempts:
+            return
+        with ThreadPoolExecutor(min(len(attempts), _SIDE_BY_SIDE)) as pool:
+            futures = [pool.submit(self._try, name, do) for name, do in attempts.items()]
+        for future in futures:
+            future.result()
+
+    def _try(self, name: str, attempt: Attempt) -> None:
+        try:
+            result = attempt()
+            if not isinstance(result, StepResult):
+                raise TypeError(f"the step returned {result!r}")  # noqa: TRY301
+        except _ENDS_THE_TICK:
+            raise
+        except OutOfTime:
+            return
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+            self._failed(name, error)
+        else:
+            self._succeeded(name, result)
+
+    def _succeeded(self, name: str, result: StepResult) -> None:
+        now = self._clock.now()
+        ended = Ended(result.ended) if result.ended else None
+
+        def moved(run: Run) -> Run:
+            old = run.step(name) or Step(name=name)
+            attempts = old.attempts + 1
+            pause = min(
+                max(self._settings.poll_interval, SHORTEST_PAUSE),
+                SHORTEST_PAUSE * 2 ** min(attempts - 1, 10),
+            )
+            step = replace(
+                old,
+                ended=ended,
+                reason=result.reason,
+                attempts=attempts,
+                failures=0,
+                last_error=None,
+                ended_at=now if ended else None,
+                next_at=None if ended else now + (result.next_in or pause),
+            )
+            return with_step(run, step)
+
+        events = []
+        if ended:
+            text = f"{name}: {ended}" + (f" ({result.reason})" if result.reason else "")
+            events.append(("step", text, {"step": name, "ended": ended.value}))
+        self._drive.commit(moved, events=events)
+        self._drive.problems({f"step-{name}": None})
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        now = self._clock.now()
+        words = in_words(error)
+
+        def moved(run: Run) -> Run:
+            old = run.step(name) or Step(name=name)
+            failures = old.failures + 1
+            pause = self._settings.poll_interval
+            if run.machines_ended_at is not None:
+                # The money has stopped: nothing is gained by asking AWS every minute.
+                pause = min(LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(failures - 1, 12))
+            step = replace(
+                old,
+                attempts=old.attempts + 1,
+                failures=failures,
+                last_error=words,
+                next_at=now + pause,
+            )
+            return with_step(run, step)
+
+        run = self._drive.commit(moved)
+        step = run.step(name)
+        tries = step.failures if step else 1
+        needs_person = isinstance(error, (Denied, Invalid, NotOurs))
+        self._drive.problems(
+            {
+                f"step-{name}": Problem(
+                    name=f"step-{name}",
+                    since=now,
+                    text=_failure_text(run, name, words, tries),
+                    needs_person=needs_person,
+                )
+            }
+        )
+
+
+def _failure_text(run: Run, name: str, words: str, tries: int) -> str:
+    money = (
+        "All machines have ended, so nothing of this bills by the second."
+        if run.machines_ended_at
+        else "Machines may still be running and billed."
+    )
+    return (
+        f"The teardown step {name} has failed {tries} time{'s' * (tries != 1)}: {words}. {money} "
+        "It is tried again."
+    )

@@ -1,0 +1,270 @@
+"""What AWS is asked while a run lives, and what is written down of the answers.
+
+An answer that could not be had is a problem in words and changes nothing else: unknown is not
+empty, and not gone.
+"""
+
+from datetime import datetime, timedelta
+from enum import Enum
+
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.drive import Drive
+from dcp_engine.emptiness import add_reading
+from dcp_engine.errors import AwsError, Credentials, Denied, Missing
+from dcp_engine.model import Fleet, Identities, Reading, Run, Settings, with_fleet
+from dcp_engine.ports import Aws, FleetFacts, QueueFacts
+
+# How far back the fleet's own words are looked for: what hindered it yesterday is over.
+_RECENT = timedelta(hours=1)
+
+
+class QueueSeen(Enum):
+    """What became of asking for the queue's counts."""
+
+    COUNTED = "counted"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+class Watch:
+    """One look at one run's resources."""
+
+    def __init__(self, drive: Drive, aws: Aws, clock: Clock, settings: Settings) -> None:
+        self._drive = drive
+        self._aws = aws
+        self._clock = clock
+        self._settings = settings
+
+    def count_jobs(self) -> QueueSeen:
+        """Count the queue. Raises Credentials."""
+        run = self._drive.run
+        try:
+            facts = self._aws.queue.look(run.identities.queue_url)
+        except Missing:
+            return self._queue_missing()
+        except Credentials:
+            raise
+        except AwsError as error:
+            self._unreadable(
+                "queue-unreadable",
+                f"The jobs in queue {run.names.queue} could not be counted: {error}. "
+                "Nothing is concluded from that: the machines keep running and the count is "
+                "tried again.",
+                error,
+            )
+            return QueueSeen.UNKNOWN
+        recorded = run.identities.queue_created_at
+        if recorded is not None and facts.created_at != recorded:
+            # Another queue of the same name is a neighbour's, whatever it holds.
+            return self._queue_missing(newer=facts.created_at)
+        self._drive.commit(lambda run: _counted(run, facts, self._settings))
+        self._drive.problems({"queue-unreadable": None, "queue-missing": None})
+        return QueueSeen.COUNTED
+
+    def count_dead_letters(self) -> int | None:
+        """How many messages the dead-letter queue holds; None where that is not known."""
+        arn = self._drive.run.identities.dead_letter_queue_arn
+        if arn is None:
+            return None
+        try:
+            return self._aws.queue.dead_letters(arn)
+        except Credentials:
+            raise
+        except AwsError:
+            return None
+
+    def look_at_fleets(self, *, why_late: bool = False) -> bool:
+        """Describe every fleet and list its machines; with `why_late` read its errors too.
+
+        Returns whether that could be done. Raises Credentials.
+        """
+        run = self._drive.run
+        try:
+            facts = self._aws.capacity.describe(run.fleet_ids)
+            active = {
+                fleet_id: self._aws.capacity.machines(fleet_id)
+                for fleet_id, fact in facts.items()
+                if fact is not None
+            }
+            troubles = [
+                trouble
+                for fleet in run.fleets
+                if why_late and facts.get(fleet.id) is not None and not active.get(fleet.id)
+                for trouble in self._aws.capacity.troubles(
+                    fleet.id, max(fleet.start_time, self._clock.now() - _RECENT)
+                )
+            ]
+        except Credentials:
+            raise
+        except AwsError as error:
+            self._unreadable(
+                "fleet-unreadable",
+                f"The spot fleet could not be looked at: {error}. It is left as it is, and asked "
+                "again.",
+                error,
+            )
+            return False
+        self._drive.seen_machines({i: f for f, ids in active.items() for i in ids})
+        now = self._clock.now()
+        events = []
+        for fleet in run.fleets:
+            fact = facts.get(fleet.id)
+            if fact and fleet.target is not None and fact.target > fleet.target:
+                events.append(
+                    (
+                        "target-raised",
+                        f"Somebody raised the requested capacity of fleet {fleet.id} from "
+                        f"{fleet.target} to {fact.target}; that is respected.",
+                        {"fleet": fleet.id, "from": fleet.target, "to": fact.target},
+                    )
+                )
+
+        def looked(run: Run) -> Run:
+            for fleet in run.fleets:
+                fact = facts.get(fleet.id)
+                machines = len(active.get(fleet.id, ()))
+                run = with_fleet(run, _looked(fleet, fact, machines, now))
+            return replace(run, machines_seen=run.machines_seen or any(active.values()))
+
+        run = self._drive.commit(looked, events=events)
+        self._drive.problems(
+            {
+                "fleet-unreadable": None,
+                "fleet-missing": _fleet_missing(run),
+                "fleet-errors": _in_words([t.text for t in troubles], run),
+                "no-capacity": _no_capacity(run),
+            }
+        )
+        return True
+
+    def record_identities(self) -> bool:
+        """Write down what tells the service and the task definitions from later namesakes.
+
+        Returns whether that could be done. Raises Credentials.
+        """
+        try:
+            service = self._aws.service.describe()
+            revisions = self._aws.service.task_definitions()
+        except Credentials:
+            raise
+        except AwsError as error:
+            self._unreadable(
+                "service-unreadable",
+                f"The service {self._drive.run.names.service} could not be looked at: {error}. "
+                "The run goes on; what is not recorded while it lives is kept at the end.",
+                error,
+            )
+            return False
+        now = self._clock.now()
+
+        def recorded(run: Run) -> Run:
+            old = run.identities
+            created = old.service_created_at or (service.created_at if service else None)
+            known = dict.fromkeys([*old.task_definitions, *revisions])
+            return replace(
+                run,
+                identities=replace(
+                    old, service_created_at=created, task_definitions=tuple(known), seen_at=now
+                ),
+            )
+
+        self._drive.commit(recorded)
+        self._drive.problems({"service-unreadable": None})
+        return True
+
+    def _queue_missing(self, newer: datetime | None = None) -> QueueSeen:
+        run = self._drive.run
+        now = self._clock.now()
+        queue = run.names.queue
+        if run.identities.queue_created_at is None:
+            text = (
+                f"There is no queue named {queue} in {run.region}, and there was none since the "
+                "run was registered. Nothing is torn down because of that. If its name or the "
+                f"region is wrong, `dcp-engine abort {run.names.app_name}` ends this run."
+            )
+            self._drive.problem("queue-missing", text, needs_person=True)
+            return QueueSeen.MISSING
+        text = (
+            f"The queue {queue} was there and AWS now says that it does not exist"
+            + (f" (another of that name was made at {newer:%Y-%m-%d %H:%M} UTC)" if newer else "")
+            + ". When that stays so, the run is over."
+        )
+        self._drive.commit(
+            lambda run: replace(run, queue_missing=(*run.queue_missing, now)[-200:], readings=())
+        )
+        self._drive.problem("queue-missing", text)
+        return QueueSeen.MISSING
+
+    def _unreadable(self, name: str, text: str, error: AwsError) -> None:
+        self._drive.problem(name, text, needs_person=isinstance(error, Denied))
+
+
+def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
+    reading: Reading = facts.reading
+    identities: Identities = replace(
+        run.identities,
+        queue_url=facts.url,
+        queue_created_at=facts.created_at,
+        dead_letter_queue_arn=facts.dead_letter_queue_arn,
+    )
+    return replace(
+        run,
+        reading=reading,
+        readings=add_reading(run.readings, reading, settings),
+        queue_missing=(),
+        jobs_seen=run.jobs_seen or reading.total > 0,
+        identities=identities,
+    )
+
+
+def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime) -> Fleet:
+    if fact is None:
+        # AWS forgets ended requests after 48 hours; one that was never seen stays unknown.
+        if fleet.observed_at is None:
+            return fleet
+        return replace(fleet, state="gone", target=0, fulfilled=0.0, active=0, observed_at=now)
+    return replace(
+        fleet,
+        state=fact.state,
+        type=fact.type,
+        target=fact.target,
+        fulfilled=fact.fulfilled,
+        active=machines,
+        largest_weight=fact.largest_weight,
+        valid_until=fact.valid_until,
+        observed_at=now,
+    )
+
+
+def _fleet_missing(run: Run) -> str | None:
+    unseen = [fleet.id for fleet in run.fleets if fleet.observed_at is None]
+    if not unseen:
+        return None
+    return (
+        f"AWS knows no spot fleet {', '.join(unseen)} in {run.region}. If it was started in "
+        "another region, its machines are not watched by this run."
+    )
+
+
+def _no_capacity(run: Run) -> str | None:
+    waiting = run.reading.total if run.reading else 0
+    if not waiting or any(fleet.live or fleet.observed_at is None for fleet in run.fleets):
+        return None
+    if run.active_machines:
+        return None
+    return (
+        f"{waiting} jobs wait and no fleet of the run is alive any more: nobody works on them. "
+        "Start the cluster again and register the new monitor file, or "
+        f"`dcp-engine abort {run.names.app_name}` to give them up."
+    )
+
+
+def _in_words(texts: list[str], run: Run) -> str | None:
+    if not texts:
+        return None
+    different = list(dict.fromkeys(texts))
+    return f"The fleet of {run.names.app_name} has brought no machine yet; AWS says: " + "; ".join(
+        different[-3:]
+    )

@@ -1,0 +1,134 @@
+"""The watching half of a tick: look, decide, move; in PENDING, RUNNING and DRAINING."""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from dcp_engine.clock import Clock
+from dcp_engine.decide import Decision, decide, orphans_possible
+from dcp_engine.drive import Drive
+from dcp_engine.machine import Move
+from dcp_engine.model import DutyRecord, Outcome, Reading, Run, Settings, with_duty
+from dcp_engine.moves import Mover
+from dcp_engine.watch import QueueSeen, Watch
+
+_LOOK = "look-at-fleets"
+_IDENTIFY = "record-identities"
+
+
+class Watching:
+    """One pass over a run whose work is not over."""
+
+    def __init__(
+        self, drive: Drive, watch: Watch, mover: Mover, clock: Clock, settings: Settings
+    ) -> None:
+        self._drive = drive
+        self._watch = watch
+        self._mover = mover
+        self._clock = clock
+        self._settings = settings
+
+    def one_pass(self) -> None:
+        """Count, look where it is due, and make every move that follows. Raises Credentials."""
+        before_count = self._drive.run.reading
+        idle = self._drive.run.active_machines == 0
+        counted = self._watch.count_jobs()
+        if counted is QueueSeen.COUNTED and self._drive.run.dead_letters_before is None:
+            before = self._watch.count_dead_letters()
+            self._drive.commit(lambda run: replace(run, dead_letters_before=before))
+        fell = _fell(before_count, self._drive.run.reading)
+        self._look(now=idle and fell > 0)
+        if idle and fell > 0 and self._drive.run.active_machines == 0:
+            # No machine before and none after: nobody worked on the jobs that went away.
+            self._drive.commit(lambda run: replace(run, unworked_fall=run.unworked_fall + fell))
+        while decision := decide(
+            self._drive.run,
+            counted=counted is QueueSeen.COUNTED,
+            now=self._clock.now(),
+            settings=self._settings,
+        ):
+            if decision.move is Move.WORK_OVER:
+                self._end(decision)
+                return
+            self._follow(decision)
+
+    def _look(self, *, now: bool) -> None:
+        run = self._drive.run
+        # Until a machine is up there is something to tell: AWS's own reasons why none is.
+        coming = not run.active_machines and any(
+            fleet.live or fleet.observed_at is None for fleet in run.fleets
+        )
+        if now or coming or self._due(_LOOK, self._settings.downscale_interval):
+            self._looked(_LOOK, self._watch.look_at_fleets(why_late=coming))
+        if self._due(_IDENTIFY, self._settings.alarm_sweep_interval):
+            self._looked(_IDENTIFY, self._watch.record_identities())
+
+    def _due(self, name: str, every: timedelta) -> bool:
+        record = self._drive.run.duty(name)
+        return (
+            record is None or record.last_at is None or self._clock.now() - record.last_at >= every
+        )
+
+    def _looked(self, name: str, succeeded: bool) -> None:
+        if not succeeded:
+            return
+        now = self._clock.now()
+        self._drive.commit(lambda run: with_duty(run, DutyRecord(name=name, last_at=now)))
+
+    def _follow(self, decision: Decision) -> None:
+        if decision.move is Move.NONE_WAITING:
+            letters = self._new_dead_letters()
+
+            def draining(run: Run) -> Run:
+                # The last jobs may come back and drain again, each time a little deader; what
+                # counts is how many were dead when the draining first began.
+                first = run.dead_letters_draining
+                return replace(
+                    run,
+                    dead_letters=letters,
+                    dead_letters_draining=letters if first is None else first,
+                    orphans_until=None,
+                )
+
+            self._mover.move(decision.move, decision.reason, draining)
+        else:
+            self._mover.move(decision.move, decision.reason)
+
+    def _end(self, decision: Decision) -> None:
+        # What went to the dead letters during the drain is only known now, and it decides.
+        letters = self._new_dead_letters()
+        self._drive.commit(lambda run: replace(run, dead_letters=letters))
+        if self._orphans_have_time():
+            return
+        outcome = decision.outcome
+        if outcome is Outcome.COMPLETED and letters:
+            outcome = Outcome.COMPLETED_WITH_DEAD_LETTERS
+        self._mover.move(decision.move, decision.reason, lambda run: replace(run, outcome=outcome))
+
+    def _new_dead_letters(self) -> int | None:
+        run = self._drive.run
+        now = self._watch.count_dead_letters()
+        if now is None:
+            return run.dead_letters
+        return max(0, now - (run.dead_letters_before or 0))
+
+    def _orphans_have_time(self) -> bool:
+        """Whether machines that may still be at work are to be waited for; once per drain."""
+        run = self._drive.run
+        why = orphans_possible(run)
+        if why is None:
+            return False
+        if run.orphans_until is not None:
+            return self._clock.now() < run.orphans_until
+        until = self._clock.now() + self._settings.orphan_grace
+
+        def graced(run: Run) -> Run:
+            return replace(run, orphans_until=until)
+
+        text = f"The queue shows no work, but {why}. They get until {until:%H:%M:%S} UTC."
+        self._drive.commit(graced, events=[("orphan-grace", text, {"until": until.isoformat()})])
+        return True
+
+
+def _fell(before: Reading | None, now: Reading | None) -> int:
+    return max(0, before.total - now.total) if before and now else 0

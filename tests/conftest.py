@@ -1,0 +1,47 @@
+"""Fixtures: the simulated AWS on a virtual clock, and a way to put an engine on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcp_engine.model import Settings
+from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.timings import Timings
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from tests.engine.rig import Rig
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def aws(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
+    with SimulatedAws(clock=clock, seed=1, timings=Timings()) as simulated:
+        for name, value in simulated.environment().items():
+            monkeypatch.setenv(name, value)
+        yield simulated
+
+
+@pytest.fixture
+def make_rig(
+    aws: SimulatedAws, clock: VirtualClock, tmp_path: Path
+) -> Iterator[Callable[..., Rig]]:
+    rigs: list[Rig] = []
+
+    def make(settings: Settings | None = None, **more: Any) -> Rig:
+        rig = Rig(aws, clock, tmp_path / f"computer{len(rigs)}", settings=settings, **more)
+        rigs.append(rig)
+        return rig
+
+    yield make
+    for rig in rigs:
+        rig.store.close()
+
+
+@pytest.fixture
+def rig(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig()

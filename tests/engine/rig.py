@@ -1,0 +1,147 @@
+"""A real engine over the simulated AWS, on a virtual clock."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dcp_engine import monitor_file
+from dcp_engine.aws.cloud import BotoCloud
+from dcp_engine.builtin import built_in
+from dcp_engine.engine import Engine, TickReport
+from dcp_engine.model import Event, Holder, Request, RequestKind, Run, Settings, State
+from dcp_engine.plugins import Plugins
+from dcp_engine.register import Registered, Registrar
+from dcp_engine.simulation.launch import Launch
+from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.snapshot import Snapshot, belonging_to, snapshot
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from dcp_engine.store.sqlite import SqliteStore
+
+
+class Rig:
+    """One computer with dcp-engine on it; `restart` is a new process on the same database."""
+
+    def __init__(
+        self,
+        aws: SimulatedAws,
+        clock: VirtualClock,
+        directory: Path,
+        *,
+        settings: Settings | None = None,
+        plugins: dict[str, object] | None = None,
+    ) -> None:
+        self.aws = aws
+        self.clock = clock
+        self.settings = settings or Settings()
+        self.database = directory / "runs.db"
+        self._plugins = plugins or {}
+        self._processes = 0
+        self.dead: set[int] = set()
+        self.restart()
+
+    def restart(self, *, died: bool = False) -> None:
+        """Go on as another process; with `died` the old one is known to be dead."""
+        if died:
+            self.dead.add(self._processes)
+        self._processes += 1
+        self.store = SqliteStore.open(self.database)
+        self.plugins = Plugins({**built_in(), **self._plugins})
+        self.cloud = BotoCloud(
+            profile=None,
+            region=None,
+            settings=self.settings,
+            clock=self.clock,
+            rng=random.Random(self._processes),
+        )
+        self.engine = Engine(
+            store=self.store,
+            cloud=self.cloud,
+            clock=self.clock,
+            settings=self.settings,
+            plugins=self.plugins,
+            holder=Holder(
+                host="here/0", pid=self._processes, started=float(self._processes), label="tick"
+            ),
+            is_dead=lambda holder: holder.pid in self.dead,
+        )
+
+    def register(self, launch: Launch, *, allow_missing: bool = False) -> Registered:
+        registrar = Registrar(
+            self.store, self.cloud, self.clock, self.settings, self.plugins.notifiers()
+        )
+        path = launch.monitor_file
+        return registrar.register(monitor_file.read(path), path, allow_missing=allow_missing)
+
+    def run(self, run: Run) -> Run:
+        return self.store.run(run.id)
+
+    def tick(self, run: Run) -> TickReport:
+        return self.engine.tick(run.id)
+
+    def ask(self, run: Run, kind: RequestKind, **data: Any) -> None:
+        self.store.add_request(
+            Request(
+                id=f"{kind}-{self.clock.monotonic()}",
+                run_id=run.id,
+                kind=kind,
+                at=self.clock.now(),
+                data=data,
+            )
+        )
+
+    def until(
+        self,
+        run: Run,
+        reached: Callable[[Run], bool],
+        *,
+        within: timedelta = timedelta(hours=12),
+        every: timedelta | None = None,
+    ) -> Run:
+        """Tick as `monitor` does (or `every` so often), until the run has come so far."""
+        end = self.clock.now() + within
+        while True:
+            now = self.tick(run).run
+            if reached(now):
+                return now
+            moment = self.clock.now()
+            if moment >= end:
+                raise AssertionError(
+                    f"{now.state} since {now.state_since}: {now.steps} {now.problems}"
+                )
+            pause = every or max((now.next_tick_at or moment) - moment, timedelta(seconds=0.1))
+            self.clock.advance(pause.total_seconds())
+
+    def until_state(self, run: Run, state: State, **limits: Any) -> Run:
+        return self.until(run, lambda now: now.state is state, **limits)
+
+    def events(self, run: Run, kind: str | None = None) -> list[Event]:
+        return [e for e in self.store.events(run.id) if kind is None or e.kind == kind]
+
+    def moves(self, run: Run) -> list[str]:
+        """The states the run has been in, in order."""
+        moves = self.events(run, "state")
+        return [moves[0].data["from"], *(e.data["to"] for e in moves)] if moves else []
+
+    def split(self, launch: Launch) -> tuple[Snapshot, Snapshot]:
+        """What AWS holds: the run's own, and everybody else's."""
+        return belonging_to(snapshot(self.aws), launch)
+
+
+def leftovers(own: Snapshot) -> dict[str, Any]:
+    """What of the run still costs money or is in the way, out of what AWS holds of it."""
+    ended = {
+        "fleets": lambda fleet: fleet["state"] in {"cancelled", "cancelled_terminating"},
+        "instances": lambda machine: machine["state"] in {"shutting-down", "terminated"},
+        "services": lambda service: service["status"] in {"INACTIVE", "DRAINING"},
+        "clusters": lambda cluster: cluster["status"] == "INACTIVE",
+        "task_definitions": lambda task: task["status"] == "INACTIVE",
+    }
+    stays = {"log_groups", "objects", "exports"}
+    return {
+        kind: rest
+        for kind, things in own.items()
+        if kind not in stays
+        and (rest := {n: t for n, t in things.items() if not ended.get(kind, bool)(t)})
+    }
