@@ -1,0 +1,13 @@
+"""The command line: what people and cron type. It talks to `dcp_engine.app` and the values only."""
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line of this process; exits with the command's exit code."""
+    try:
+        from dcp_engine.cli.root import PROGRAM, cli  # noqa: PLC0415 - Ctrl-C may come meanwhile
+
+        cli.main(prog_name=PROGRAM)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

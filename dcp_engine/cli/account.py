@@ -1,0 +1,34 @@
+"""The plain account of a run that has ended."""
+
+from dcp_engine.app import App
+from dcp_engine.cli import words
+from dcp_engine.cli.terminal import Terminal
+from dcp_engine.model import Ended, Run
+
+
+def account(out: Terminal, app: App, run: Run) -> None:
+    """Say how it ended, what was left and why, and where the logs are."""
+    status = app.status(run.id)
+    out.say(
+        words.ending(status.outcome, status.dead_letters),
+        lead=f"{run.names.app_name} has ended: ",
+    )
+    out.say(f"  ended     {words.moment(status.state_since)}")
+    ended = "; none runs any more" if run.machines_ended_at else ""
+    out.say(f"  machines  {status.machines_seen} were seen in its fleets{ended}")
+    if status.dead_letters:
+        out.say(
+            f"  jobs      {status.dead_letters} failed too often and went to the dead-letter queue"
+        )
+    for step in status.steps:
+        if step.ended in {Ended.KEPT, Ended.WAIVED}:
+            out.say(f"  {step.ended.value:<9} {step.name}: {step.reason or 'no reason was given'}")
+    names = run.names
+    out.say(f"  logs      s3://{names.bucket}/exportedlogs/{names.log_group}/ and")
+    out.say(f"            s3://{names.bucket}/exportedlogs/{names.log_groups[1]}/")
+    logs = run.step("logs")
+    if logs and logs.reason:
+        out.say(f"            ({logs.reason})")
+    for problem in status.problems:
+        out.say(problem.text, lead="  problem   ", colour="red")
+    out.say(f"  history   dcp-engine history {run.id}")

@@ -1,0 +1,47 @@
+"""Arguments and options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dcp_engine.cli.given import complete_names
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def monitor_file(function: _Function) -> _Function:
+    """FILE, as `startCluster` wrote it; whether it is one is for the engine to say."""
+    return click.argument("file", type=click.Path(path_type=Path))(function)
+
+
+def app_name(function: _Function) -> _Function:
+    """APP_NAME of a run, or its id."""
+    return click.argument("app_name", metavar="APP_NAME", shell_complete=complete_names)(function)
+
+
+def cheapest(function: _Function) -> _Function:
+    """Cheapest mode, on or off; None where nothing is said, which leaves it as it is."""
+    return click.option(
+        "--cheapest/--no-cheapest",
+        default=None,
+        help="Engage cheapest mode: after a while only one machine is requested, and those that "
+        "are up keep working. Or leave it, as long as it has not acted.",
+    )(function)
+
+
+def allow_missing(function: _Function) -> _Function:
+    """Register although AWS does not know the fleet."""
+    return click.option(
+        "--allow-missing",
+        is_flag=True,
+        help="Register the run although AWS does not know its fleet (any more).",
+    )(function)
+
+
+def as_json(function: _Function) -> _Function:
+    """For programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, with times in UTC.")(
+        function
+    )

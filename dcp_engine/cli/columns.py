@@ -1,0 +1,37 @@
+"""Text beside a lead, in lines that fit a terminal of 100 columns."""
+
+import re
+import textwrap
+from typing import Final
+
+from dcp_engine.cli.terminal import Terminal
+
+WIDTH: Final = 100
+
+
+def say_in_columns(
+    out: Terminal, lead: str, text: str, *, margin: str = "", colour: str | None = None
+) -> None:
+    """Print `lead` and, beside it, `text`, in as many lines as it needs.
+
+    `margin` is what the lead begins with and every further line shall begin with too. A crontab
+    line cannot be broken, so it is shown as far as it goes.
+    """
+    width = WIDTH - len(lead)
+    if len(text) > width and text.startswith("*/"):
+        text = f"{text[: width - 4].rstrip()} ..."
+    first, *rest = _Wrapper(width, break_on_hyphens=False).wrap(text) or [""]
+    out.say(first, lead=lead if first else lead.rstrip(), colour=colour)
+    for line in rest:
+        out.say(f"{margin:<{len(lead)}}{line}")
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: `1 job`, `2 jobs`."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks within a long path where one would."""
+
+    wordsep_simple_re = re.compile(r"(\s+|(?<=[^/\s]/))")

@@ -1,0 +1,107 @@
+"""What all commands share: help in sections, commands imported only when they are called."""
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class EverywhereOption(click.Option):
+    """An option that every command has, before or after its name."""
+
+
+class SettingOption(click.Option):
+    """A setting as a flag."""
+
+
+class EngineCommand(click.Command):
+    """A command whose help shows its own options first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["context_settings"] = {**CONTEXT, **(kwargs.get("context_settings") or {})}
+        super().__init__(*args, **kwargs)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        format_sections(self, ctx, formatter)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, so that the others stay fast.
+
+    `lazy` is command → (`module:attribute`, the line that the group's help shows).
+    """
+
+    def __init__(
+        self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy:
+            return None
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        unknown = args and not args[0].startswith("-") and args[0] not in self.lazy
+        if unknown and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], self.lazy, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self.lazy.items()])
+        format_sections(self, ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in self.lazy.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def format_sections(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """Write a command's own options, its settings, and what every command has."""
+    sections: dict[str, list[tuple[str, str]]] = {
+        "Options": [],
+        "Settings (a duration is like 200ms, 60s, 10m or 1h30m)": [],
+        "Options of every command": [],
+    }
+    own, settings, everywhere = sections.values()
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is None or isinstance(parameter, click.Argument):
+            continue
+        if isinstance(parameter, SettingOption):
+            settings.append(record)
+        elif isinstance(parameter, EverywhereOption) or "--help" in parameter.opts:
+            everywhere.append(record)
+        else:
+            own.append(record)
+    for title, rows in sections.items():
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def examples(lines: Sequence[str]) -> str:
+    """An epilog that shows command lines as they are typed."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,0 +1,154 @@
+"""The options that every command has, the settings as flags, and the App they come to."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from dcp_engine import settings
+from dcp_engine.app import App
+from dcp_engine.cli.command import EverywhereOption, SettingOption
+from dcp_engine.cli.logs import start_logging
+from dcp_engine.errors import BadInput, EngineError
+
+DB_VARIABLE = "DCP_ENGINE_DB"
+_KEY = "dcp_engine.cli.given"
+_CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+
+_Command = TypeVar("_Command", bound=click.Command)
+
+
+class Given:
+    """What the person gave so far, before and after the command's name; the later one wins."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.settings: dict[str, str] = {}
+        self.verbose = 0
+
+    def path(self, name: str, variable: str | None = None) -> Path | None:
+        """A path that was given as an option or, failing that, as a variable; absolute."""
+        text = self.texts.get(name) or (os.environ.get(variable) if variable else None)
+        if not text:
+            return None
+        try:
+            return Path(text).expanduser().absolute()
+        except RuntimeError:
+            raise BadInput(f"--{name} {text}: there is no such home directory.") from None
+
+
+def given(ctx: click.Context) -> Given:
+    """What was given on this command line."""
+    found: Given = ctx.meta.setdefault(_KEY, Given())
+    return found
+
+
+def everywhere(command: _Command) -> _Command:
+    """Add the options that every command has."""
+    command.params.extend(
+        [
+            _option("--db", "PATH", f"The database of runs (or {DB_VARIABLE}).", file=True),
+            _option("--region", "NAME", "AWS region, where registering a run needs one."),
+            _option("--profile", "NAME", "Profile in your AWS configuration."),
+            _option("--config", "PATH", "Settings file (or DCP_ENGINE_CONFIG).", file=True),
+            EverywhereOption(
+                ["-v", "--verbose"],
+                count=True,
+                expose_value=False,
+                callback=_louder,
+                help="Say more on standard error; -vv says most.",
+            ),
+            _option("--log-file", "PATH", "Write a log there, with times.", file=True),
+        ]
+    )
+    return command
+
+
+def setting_flags(command: _Command) -> _Command:
+    """Add a flag for every setting there is."""
+    command.params.extend(
+        SettingOption(
+            [row.flag, f"setting_{row.name}"],
+            metavar="NUMBER" if row.default.isdecimal() else "DURATION",
+            help=f"{row.meaning[0].upper()}{row.meaning[1:]}.  [default: {row.default}]",
+            expose_value=False,
+            callback=_take_setting(row.name),
+        )
+        for row in settings.describe()
+    )
+    return command
+
+
+def open_app(ctx: click.Context, label: str) -> App:
+    """The App of this command line, closed with it. `label` names us to other drivers.
+
+    Raises BadInput with everything that is wrong with the settings.
+    """
+    options = given(ctx)
+    start_logging(ctx, options.verbose, options.path("log-file"))
+    loaded = settings.load(
+        flags=options.settings, environ=os.environ, config=options.path("config")
+    )
+    region, profile = options.texts.get("region"), options.texts.get("profile")
+    # The environment goes before the file. botocore reads these variables by itself; a region or
+    # profile that is named to it outright would silence them.
+    if not region and not os.environ.get("AWS_DEFAULT_REGION"):
+        region = loaded.region
+    if not profile and not any(os.environ.get(name) for name in _CREDENTIALS):
+        profile = loaded.profile
+    app = App(
+        database=options.path("db", DB_VARIABLE) or loaded.db or default_database(),
+        settings=loaded.settings,
+        region=region or None,
+        profile=profile or None,
+        label=f"dcp-engine {label}",
+    )
+    ctx.call_on_close(app.close)
+    return app
+
+
+def default_database() -> Path:
+    """Where the runs are remembered when nobody says otherwise."""
+    import platformdirs  # noqa: PLC0415 - only needed where no database is named
+
+    return platformdirs.user_state_path("dcp-engine", appauthor=False) / "runs.db"
+
+
+def complete_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names of known runs, for the shell; none where they cannot be read."""
+    try:
+        names = {status.app_name for status in open_app(ctx, "completion").runs(live=False)}
+    except EngineError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def _option(flag: str, metavar: str, meaning: str, *, file: bool = False) -> EverywhereOption:
+    name = flag.removeprefix("--")
+
+    def take(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            given(ctx).texts[name] = value
+
+    return EverywhereOption(
+        [flag],
+        metavar=metavar,
+        help=meaning,
+        expose_value=False,
+        callback=take,
+        type=click.Path() if file else None,
+    )
+
+
+def _louder(ctx: click.Context, parameter: click.Parameter, value: int) -> None:
+    given(ctx).verbose += value
+
+
+def _take_setting(name: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def take(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            given(ctx).settings[name] = value
+
+    return take

@@ -1,0 +1,77 @@
+"""`dcp-engine list`."""
+
+import click
+
+from dcp_engine.cli import arguments
+from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.given import everywhere, open_app
+from dcp_engine.cli.terminal import terminal
+from dcp_engine.status import Status
+
+_HEAD = (
+    "APP_NAME",
+    "STATE",
+    "SINCE",
+    "WAITING",
+    "IN_FLIGHT",
+    "DELAYED",
+    "MACHINES",
+    "PROBLEMS",
+    "RUN",
+    "REGION",
+    "OUTCOME",
+)
+
+
+@click.command(
+    "list",
+    cls=EngineCommand,
+    epilog=examples(["dcp-engine list", "dcp-engine list --all | grep EXPORTED"]),
+)
+@click.option("--all", "every", is_flag=True, help="Runs that have ended, too.")
+@arguments.as_json
+@click.pass_context
+def list_runs(ctx: click.Context, every: bool, as_json: bool) -> None:
+    """A table of the live runs, the newest first; `-` stands for what is not known.
+
+    From the database alone: it asks AWS nothing, and needs no network.
+    """
+    app = open_app(ctx, "list")
+    out = terminal(ctx)
+    found = app.runs(live=not every)
+    if as_json:
+        out.json([one.as_json() for one in found])
+    elif not found:
+        out.message(f"There are no {'' if every else 'live '}runs in {app.database}.")
+    else:
+        rows = [_HEAD, *(_row(one) for one in found)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            out.say("  ".join(cells).rstrip())
+
+
+def _row(status: Status) -> tuple[str, ...]:
+    """One run; only the last cell may hold spaces."""
+    active = [fleet.active for fleet in status.fleets]
+    known = [count for count in active if count is not None]
+    return (
+        status.app_name,
+        status.state.value,
+        f"{status.state_since.astimezone():%Y-%m-%dT%H:%M}",
+        _count(status.queue.visible),
+        _count(status.queue.in_flight),
+        _count(status.queue.delayed),
+        _count(sum(known) if len(known) == len(active) else None),
+        str(len(status.problems)),
+        status.run_id,
+        status.region,
+        status.outcome.value if status.outcome else "-",
+    )
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
+
+
+everywhere(list_runs)

@@ -1,0 +1,69 @@
+"""The program's own log: off unless somebody asks for it."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from dcp_engine.errors import BadInput
+
+_FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def start_logging(ctx: click.Context, verbose: int, file: Path | None) -> None:
+    """Log `dcp_engine` to standard error and to a file until the command ends.
+
+    Only our own log: botocore's may hold credentials. Raises BadInput when the file cannot be
+    written.
+    """
+    # Without any handler Python prints warnings of libraries, and cron would mail them.
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [
+        (logging.getLogger(), logging.NullHandler())
+    ]
+    ours = logging.getLogger("dcp_engine")
+    level = logging.DEBUG if verbose > 1 else logging.INFO
+    if verbose:
+        handlers.append((ours, _Unbreakable(sys.stderr)))
+    if file is not None:
+        handlers.append((ours, _to_file(file)))
+    before = ours.level
+    if verbose or file is not None:
+        ours.setLevel(level)
+    formatter = logging.Formatter(_FORMAT)
+    for logger, handler in handlers:
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+
+    def stop() -> None:
+        ours.setLevel(before)
+        for logger, handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+    ctx.call_on_close(stop)
+
+
+class _Unbreakable(logging.StreamHandler):  # type: ignore[type-arg]
+    """Where a line cannot be written, the work goes on without it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: there is nowhere to say it."""
+
+
+class _UnbreakableFile(logging.FileHandler):
+    """The same for a file."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: a full disk must not end the watch."""
+
+
+def _to_file(path: Path) -> logging.Handler:
+    try:
+        return _UnbreakableFile(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise BadInput(
+            f"The log file {path} cannot be written: {error.strerror or error}. Nothing was "
+            "started; name another file with --log-file."
+        ) from None

@@ -1,0 +1,40 @@
+"""`dcp-engine resume`."""
+
+import click
+
+from dcp_engine.cli import arguments, words
+from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.follow import follow, say_unwatched
+from dcp_engine.cli.given import everywhere, open_app, setting_flags
+from dcp_engine.cli.terminal import terminal
+
+
+@click.command(
+    cls=EngineCommand,
+    epilog=examples(["dcp-engine resume Experiment", "dcp-engine resume Experiment --cheapest"]),
+)
+@arguments.app_name
+@arguments.cheapest
+@click.pass_context
+def resume(ctx: click.Context, app_name: str, cheapest: bool | None) -> None:
+    """Go on watching the run APP_NAME from wherever it is, without its file.
+
+    Where another terminal or cron has the run at the moment, this one follows along and takes
+    over when that one is gone. Ctrl-C leaves the run to itself again.
+    """
+    app = open_app(ctx, "resume")
+    out = terminal(ctx)
+    run = app.find(app_name)
+    if run.live:
+        if cheapest is not None:
+            app.set_cheapest(run, cheapest)
+            out.say(f"Cheapest mode is {'engaged' if cheapest else 'left, unless it has acted'}.")
+        out.say(
+            f", {run.state} since {words.moment(run.state_since)}.",
+            lead=f"Going on with {run.names.app_name} (run {run.id})",
+        )
+        say_unwatched(ctx, app, run)
+    follow(ctx, app, run)
+
+
+setting_flags(everywhere(resume))

@@ -1,0 +1,87 @@
+"""`dcp-engine`: its commands, and the one place where failures become words and exit codes."""
+
+import traceback
+from typing import Any, Final
+
+import click
+
+from dcp_engine import __version__
+from dcp_engine.cli.command import CONTEXT, LazyGroup, examples
+from dcp_engine.cli.given import everywhere
+from dcp_engine.cli.terminal import terminal
+from dcp_engine.errors import EXIT_NEEDS_PERSON, EngineError
+
+PROGRAM: Final = "dcp-engine"
+EXIT_INTERRUPTED: Final = 130
+
+COMMANDS: Final = {
+    "monitor": ("dcp_engine.cli.monitor:monitor", "Register a run and watch it to its end."),
+    "resume": ("dcp_engine.cli.resume:resume", "Go on watching a run, in any terminal."),
+    "register": ("dcp_engine.cli.register:register", "Register a run without watching it."),
+    "tick": ("dcp_engine.cli.tick:tick", "Look after runs once; this is what cron calls."),
+    "status": ("dcp_engine.cli.status:status", "How a run stands, or all live ones."),
+    "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
+    "history": ("dcp_engine.cli.history:history", "Everything that happened to a run."),
+    "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
+    "demo": ("dcp_engine.cli.demo:demo", "See a whole run on an AWS of pretence; costs nothing."),
+    "completion": ("dcp_engine.cli.completion:completion", "Set up completion in your shell."),
+}
+
+DEFECT: Final = """
+This is a defect of dcp-engine; please report the lines above. The run is safe: what is decided is
+in the database, and the next look at the run goes on from there. But nobody watches it until then:
+`dcp-engine resume APP_NAME` goes on, `dcp-engine list` shows the names."""
+
+
+class Root(LazyGroup):
+    """The group of all commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        out = terminal(ctx)
+        try:
+            return super().invoke(ctx)
+        except EngineError as error:
+            out.error(str(error))
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            out.message("\nInterrupted. What was done is recorded; the rest was not begun.")
+            ctx.exit(EXIT_INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception:  # noqa: BLE001 - the last place where it can be said in words
+            out.message(traceback.format_exc() + DEFECT)
+            ctx.exit(EXIT_NEEDS_PERSON)
+
+
+@click.group(
+    cls=Root,
+    lazy=COMMANDS,
+    context_settings=CONTEXT,
+    epilog="\b\n"
+    "Exit codes:\n"
+    "    0  fine\n"
+    "    2  wrong usage or bad input; nothing was done\n"
+    "    3  there is a problem that time may mend; look again later\n"
+    "    4  there is a problem that needs a person; `dcp-engine status` says which\n"
+    "  130  interrupted by Ctrl-C; what was done is recorded\n"
+    "\n"
+    + examples(
+        [
+            "dcp-engine demo",
+            "dcp-engine monitor files/ExperimentSpotFleetRequestId.json",
+            "dcp-engine status Experiment",
+        ]
+    ),
+)
+@click.version_option(__version__, "--version", prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """See a Distributed-CellProfiler run safely to its end.
+
+    `startCluster` wrote a monitor file, files/APP_NAMESpotFleetRequestId.json. Give it to
+    `dcp-engine monitor`, and the run is watched: the fleet shrinks as jobs run out, everything of
+    the run is taken down in the end, and the logs are brought to your bucket. Stop and go on
+    whenever you like; nothing is lost.
+    """
+
+
+everywhere(cli)

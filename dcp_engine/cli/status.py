@@ -1,0 +1,47 @@
+"""`dcp-engine status`."""
+
+import click
+
+from dcp_engine.cli import arguments
+from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.given import complete_names, everywhere, open_app
+from dcp_engine.cli.report import in_full, in_short
+from dcp_engine.cli.terminal import terminal
+
+
+@click.command(
+    cls=EngineCommand,
+    epilog=examples(["dcp-engine status", "dcp-engine status Experiment --json"]),
+)
+@click.argument("app_name", metavar="[APP_NAME]", required=False, shell_complete=complete_names)
+@arguments.as_json
+@click.pass_context
+def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
+    """How the run APP_NAME stands, what is wrong first; without a name, all live runs.
+
+    From the database alone: it asks AWS nothing, and needs no network.
+    """
+    app = open_app(ctx, "status")
+    out = terminal(ctx)
+    if app_name is not None:
+        found = app.status(app_name)
+        if as_json:
+            out.json(found.as_json())
+        else:
+            in_full(out, found, app.now())
+        return
+    live = app.runs()
+    if as_json:
+        out.json([one.as_json() for one in live])
+    elif not live:
+        out.say(
+            f"There are no live runs in {app.database}. `dcp-engine monitor FILE` starts watching "
+            "one; `dcp-engine list --all` shows those that have ended."
+        )
+    for index, one in enumerate([] if as_json else live):
+        if index:
+            out.say()
+        in_short(out, one, app.now())
+
+
+everywhere(status)

@@ -1,0 +1,129 @@
+"""Writing to whoever reads: a terminal, a pipe, a cron mail, or nobody any more.
+
+Work never fails because its words could not be written.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import Any, Final, TextIO
+
+import click
+
+# The reader of a pipe has gone, or the terminal was closed.
+_GONE: Final = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
+
+
+class Terminal:
+    """Standard output for results, standard error for messages, a line or a few at a time."""
+
+    def __init__(self) -> None:
+        self.reader_gone = False
+        """Whether nobody reads standard output any more."""
+        self._said = False
+        for name in ("stdout", "stderr"):
+            stream = _stream(name)
+            # A locale without the arrow in "RUNNING → DRAINING" must not end the watch.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+
+    def say(self, text: str = "", *, lead: str = "", colour: str | None = None) -> None:
+        """A result. `lead` comes first and stands out, where standard output can show that."""
+        lead, text = harmless(lead), harmless(text)
+        if lead and _shows_colour(_stream("stdout")):
+            lead = click.style(lead, bold=True, fg=colour)
+        self._result(lead + text)
+
+    def json(self, value: Any) -> None:
+        """A result for programs."""
+        import json  # noqa: PLC0415 - seldom needed
+
+        encoding = str(getattr(_stream("stdout"), "encoding", None)).casefold()
+        self._result(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
+
+    def message(self, text: str) -> None:
+        """A message about the command itself, on standard error."""
+        _write(_stream("stderr"), harmless(text))
+
+    def error(self, text: str) -> None:
+        """What went wrong, on standard error."""
+        self.message(f"dcp-engine: {text}")
+
+    def close(self) -> None:
+        """Flush; what cannot be written by now is dropped, in silence."""
+        for name in ("stdout", "stderr"):
+            stream = _stream(name)
+            try:
+                if stream is not None:
+                    stream.flush()
+            except (OSError, ValueError):
+                _to_nowhere(stream)
+
+    def _result(self, text: str) -> None:
+        if self.reader_gone:
+            return
+        trouble = _write(_stream("stdout"), text)
+        if trouble is None:
+            return
+        self.reader_gone = trouble in _GONE
+        if not self.reader_gone and not self._said:
+            self._said = True
+            self.error(f"Standard output cannot be written: {os.strerror(trouble)}.")
+
+
+def terminal(ctx: click.Context) -> Terminal:
+    """The terminal of this command line."""
+    key = f"{__name__}.terminal"
+    if key not in ctx.meta:
+        ctx.meta[key] = Terminal()
+        ctx.find_root().call_on_close(ctx.meta[key].close)
+    found: Terminal = ctx.meta[key]
+    return found
+
+
+def harmless(text: str) -> str:
+    """The text without characters that a terminal would obey, since some of it comes from AWS."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _stream(name: str) -> TextIO | None:
+    """A standard stream; None where the process was started without it."""
+    stream: TextIO | None = getattr(sys, name)
+    return stream
+
+
+def _shows_colour(stream: TextIO | None) -> bool:
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def _write(stream: TextIO | None, text: str) -> int | None:
+    """The errno of what kept the text from being written; None when it was."""
+    try:
+        click.echo(text, file=stream)
+    except ValueError:
+        return errno.EBADF
+    except OSError as error:
+        if error.errno in _GONE:
+            _to_nowhere(stream)
+        return error.errno or errno.EIO
+    return None
+
+
+def _to_nowhere(stream: TextIO | None) -> None:
+    """Let Python's own flush at exit succeed; see "Note on SIGPIPE" in its signal module."""
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            target = stream.fileno()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, target)
+            os.close(nowhere)

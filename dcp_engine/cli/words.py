@@ -1,0 +1,71 @@
+"""Moments, counts and machines as people read them; local time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from dcp_engine.model import Outcome
+
+
+class FleetLike(Protocol):
+    """What is said of a fleet."""
+
+    @property
+    def active(self) -> int | None:
+        """Machines that are up."""
+
+    @property
+    def target(self) -> int | None:
+        """The requested capacity."""
+
+
+def moment(at: datetime) -> str:
+    """Date, time and zone."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def clock(at: datetime) -> str:
+    """The time alone."""
+    return f"{at.astimezone():%H:%M:%S}"
+
+
+def day(at: datetime) -> str:
+    """The date alone, with its weekday."""
+    return f"{at.astimezone():%A, %Y-%m-%d %Z}"
+
+
+def since(at: datetime, now: datetime) -> str:
+    """A moment and how long ago it was."""
+    return f"{moment(at)} ({span(at, now)} ago)" if at <= now else moment(at)
+
+
+def span(start: datetime, end: datetime) -> str:
+    """How long from one moment to a later one, roughly: `2 hours`."""
+    import humanize  # noqa: PLC0415 - slow, and not every command needs it
+
+    return humanize.naturaldelta(end - start)
+
+
+def jobs(visible: int | None, in_flight: int | None, delayed: int | None) -> str:
+    """The queue's counts."""
+    if visible is None or in_flight is None or delayed is None:
+        return "not counted yet"
+    return f"{visible} waiting, {in_flight} in flight, {delayed} delayed"
+
+
+def machines(fleets: Iterable[FleetLike]) -> str:
+    """How many machines are up in all fleets, and how much is requested."""
+    fleets = list(fleets)
+    active = [fleet.active for fleet in fleets if fleet.active is not None]
+    target = [fleet.target for fleet in fleets if fleet.target is not None]
+    if not fleets or len(active) < len(fleets):
+        return "machines not known yet"
+    up = sum(active)
+    text = f"{up} machine{'s' * (up != 1)} up"
+    return f"{text} (capacity requested: {sum(target)})" if len(target) == len(fleets) else text
+
+
+def ending(outcome: Outcome | None, dead_letters: int | None) -> str:
+    """How a run ended."""
+    text = outcome.value if outcome else "not known"
+    return f"{text}, {dead_letters} dead letters" if dead_letters else text

@@ -1,0 +1,237 @@
+"""Driving in the foreground, where AWS does not answer: lines, leaving, taking over."""
+
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from dcp_engine.app import App
+from dcp_engine.cli.lines import Lines
+from dcp_engine.cli.terminal import Terminal
+from dcp_engine.engine import TickReport
+from dcp_engine.errors import StoreUnwritable, Transient
+from dcp_engine.model import (
+    Ended,
+    Event,
+    Outcome,
+    Request,
+    RequestKind,
+    Run,
+    Settings,
+    State,
+    Step,
+)
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from dcp_engine.store.sqlite import SqliteStore
+from tests.unit.cli.conftest import ELSEWHERE
+from tests.unit.runs import START, reading, run
+
+Invoke = Callable[..., Result]
+Add = Callable[..., Run]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> str:
+    """Its output up to the line with the word; fails when it ends before."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if word in line:
+            return "".join(lines)
+    raise AssertionError(f"no {word!r} in {lines} {process.communicate()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_leaving(start: Start, add: Add, store: SqliteStore, number: signal.Signals) -> None:
+    before = add(run(State.RUNNING))
+    process = start("resume", "Exp1")
+    said = read_until(process, "The account could not be checked")
+    assert "Going on with Exp1 (run Exp1-0123abcd), RUNNING" in said
+    assert "crontab -e" in said
+    assert "tick Exp1" in said
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 3
+    last = errors.strip().splitlines()[-1]
+    assert "Nothing is lost" in last
+    assert "unwatched" in last
+    assert "dcp-engine resume Exp1" in last
+    assert "Traceback" not in errors
+    assert store.lease(before.id, datetime.now(UTC)) is None
+
+
+def test_leaving_by_a_pipe_that_closes(start: Start, add: Add) -> None:
+    add(run(State.RUNNING))
+    process = start("resume", "Exp1")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    assert process.wait() == 3
+    assert "Detached. Nothing is lost" in errors
+    assert "Traceback" not in errors
+
+
+def test_following_another_driver(
+    start: Start, add: Add, store: SqliteStore, driven_elsewhere: Callable[[Run], None]
+) -> None:
+    driven_elsewhere(add(run(State.RUNNING)))
+    process = start("resume", "Exp1")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert str(ELSEWHERE) in line
+    assert "follows along and takes over" in line
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 0
+    assert f"{ELSEWHERE} drives Exp1" in errors
+    lease = store.lease("Exp1-0123abcd", datetime.now(UTC))
+    assert lease is not None
+    assert lease.holder == ELSEWHERE
+
+
+def test_who_drives_is_said_once(
+    add: Add, store: SqliteStore, database: Path, driven_elsewhere: Callable[[Run], None]
+) -> None:
+    held = add(run(State.RUNNING))
+    driven_elsewhere(held)
+    warnings: list[str] = []
+    told: list[Event] = []
+
+    class After:
+        """Stops after some rounds, in each of which the other driver renews its lease."""
+
+        rounds = 0
+
+        def wait(self, timeout: float) -> bool:
+            self.rounds += 1
+            driven_elsewhere(held)
+            return self.rounds == 3
+
+    app = App(database=database, settings=Settings())
+    app.drive(held.id, stop=After(), tell=told.append, warn=warnings.append)
+    app.close()
+    assert len(warnings) == 1
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnwritable("The disk is full."), Transient("sts:X", "Broken", "no answer")]
+)
+def test_trouble_is_said_once_and_waited_out(add: Add, database: Path, error: Exception) -> None:
+    held = add(run(State.RUNNING))
+
+    clock = VirtualClock()
+    ticks: list[float] = []
+
+    class Failing:
+        def tick(self, run_id: str, *, keep_lease: bool) -> None:
+            ticks.append(clock.monotonic())
+            raise error
+
+    class AfterThreeMinutes:
+        def wait(self, timeout: float) -> bool:
+            clock.advance(timeout)
+            return clock.monotonic() > 179
+
+    warnings: list[str] = []
+    app = App(database=database, settings=Settings(), clock=clock)
+    vars(app)["_engine"] = Failing()
+    found = app.drive(held.id, stop=AfterThreeMinutes(), tell=print, warn=warnings.append)
+    app.close()
+    assert found == held
+    assert warnings == [str(error)]
+    assert ticks == [0.0, 60.0, 120.0]
+
+
+def test_a_wish_ends_the_pause(add: Add, store: SqliteStore, database: Path) -> None:
+    clock = VirtualClock()
+    held = add(run(State.RUNNING, next_tick_at=clock.now() + timedelta(minutes=1)))
+    ticks: list[float] = []
+
+    class Idle:
+        def tick(self, run_id: str, *, keep_lease: bool) -> TickReport:
+            ticks.append(clock.monotonic())
+            return TickReport(run=held)
+
+    class Asking:
+        def wait(self, timeout: float) -> bool:
+            clock.advance(timeout)
+            if clock.monotonic() == 5:
+                store.add_request(
+                    Request(id="1", run_id=held.id, kind=RequestKind.ABORT, at=clock.now())
+                )
+            return len(ticks) == 2
+
+    app = App(database=database, settings=Settings(), clock=clock)
+    vars(app)["_engine"] = Idle()
+    app.drive(held.id, stop=Asking(), tell=print, warn=print)
+    app.close()
+    assert ticks == [0.0, 5.0]
+
+
+def test_a_run_that_has_ended(invoke: Invoke, add: Add) -> None:
+    add(
+        run(
+            State.EXPORTED,
+            outcome=Outcome.COMPLETED_WITH_DEAD_LETTERS,
+            dead_letters=2,
+            machines_ended_at=START,
+            steps=(
+                Step(name="cluster", ended=Ended.KEPT, reason="in use: 2 services"),
+                Step(name="queue", ended=Ended.DONE),
+            ),
+        )
+    )
+    result = invoke("resume", "Exp1")
+    assert result.exit_code == 0
+    text = result.stdout
+    assert "has already ended" in text
+    assert "completed with dead letters, 2 dead letters" in text
+    assert "kept      cluster: in use: 2 services" in text
+    assert "s3://exp-bucket/exportedlogs/Exp1/" in text
+    assert "s3://exp-bucket/exportedlogs/Exp1_perInstance/" in text
+    assert "queue:" not in text
+
+
+def test_lines(capsys: pytest.CaptureFixture[str], database: Path) -> None:
+    app = App(database=database, settings=Settings())
+    lines = Lines(app, Terminal())
+    moved = Event(
+        id="1",
+        run_id="r",
+        at=START,
+        kind="state",
+        text="PENDING → RUNNING: jobs.",
+        data={"to": "RUNNING"},
+    )
+    lines.tell(moved)
+    for visible in (3, 3, 2):
+        lines.look(run(State.RUNNING, reading=reading(visible, 1, at=1)))
+    lines.look(run(State.TEARDOWN, reading=reading(9, at=1)))
+    out = capsys.readouterr().out.splitlines()
+    assert out[1].split(maxsplit=2) == [
+        f"{START.astimezone():%H:%M:%S}",
+        "RUNNING",
+        "PENDING → RUNNING: jobs.",
+    ]
+    counts = [line.split(maxsplit=2)[2] for line in out[2:]]
+    assert counts == [
+        f"{n} waiting, 1 in flight, 0 delayed; 3 machines up (capacity requested: 3)"
+        for n in (3, 2)
+    ]
+
+
+def test_an_event_is_a_stop_too(add: Add, database: Path, store: SqliteStore) -> None:
+    add(run(State.EXPORTED))
+    app = App(database=database, settings=Settings())
+    found = app.drive("Exp1-0123abcd", stop=threading.Event(), tell=print, warn=print)
+    app.close()
+    assert found.state is State.EXPORTED
