@@ -143,8 +143,9 @@ class Engine:
 
         def know_what_is_left() -> None:
             # An abort may come before the first look: what is the run's is then recorded now.
-            if drive.run.identities.seen_at is None:
+            if drive.run.identities.queue_created_at is None and not drive.run.ended("queue"):
                 watch.count_jobs()
+            if drive.run.identities.seen_at is None:
                 watch.record_identities()
 
         if teardown.one_pass(know_what_is_left):
@@ -155,6 +156,8 @@ class Engine:
         run = drive.run
         fingerprint = aws.identity.key_fingerprint()
         if fingerprint == run.key_checked:
+            # Others may have been given meanwhile; these are the right ones again.
+            drive.problems({"other-account": None, "account-unknown": None})
             return True
         try:
             account = aws.identity.account()

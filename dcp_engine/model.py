@@ -278,6 +278,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     jobs_seen: bool = False
     machines_seen: bool = False
     unworked_fall: int = 0
+    idle_jobs: int | None = None
     dead_letters: int | None = None
     dead_letters_before: int | None = None
     dead_letters_draining: int | None = None
@@ -316,6 +317,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
+
+    def ended(self, name: str) -> bool:
+        """Whether the teardown step of this name has ended."""
+        step = self.step(name)
+        return step is not None and step.ended is not None
 
     def duty(self, name: str) -> DutyRecord | None:
         return next((duty for duty in self.duties if duty.name == name), None)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
-from dcp_engine.errors import BadInput, Refused
+from dcp_engine.errors import BadInput, Credentials, Refused
 from dcp_engine.model import (
     Event,
     Fleet,
@@ -18,7 +18,7 @@ from dcp_engine.model import (
     Settings,
     State,
 )
-from dcp_engine.ports import Cloud
+from dcp_engine.ports import Aws, Cloud
 from dcp_engine.store.protocol import Store
 
 
@@ -58,7 +58,7 @@ class Registrar:
         draft = self._draft(monitor, path)
         deadline = self._clock.monotonic() + self._settings.tick_deadline.total_seconds()
         aws = self._cloud.bind(lambda: draft, tuple, deadline=deadline, guard=_only_questions)
-        draft = replace(draft, account=aws.identity.account())
+        draft = replace(draft, account=self._account(aws))
         known = self._known(draft, monitor)
         if known is not None and monitor.fleet_id in known.fleet_ids:
             return Registered(run=known, new=False, remarks=_other_names(known, draft))
@@ -109,6 +109,17 @@ class Registrar:
             fleets=(Fleet(id=monitor.fleet_id, added_at=now, start_time=monitor.start_time),),
             next_tick_at=now,
         )
+
+    def _account(self, aws: Aws) -> str:
+        """The account of the credentials; without any, the error says how to get some."""
+        try:
+            return aws.identity.account()
+        except Credentials as error:
+            raise Credentials(
+                error.operation,
+                error.code,
+                f"{error.message} Nothing was registered. Type: {self._cloud.login_command()}",
+            ) from error
 
     def _known(self, draft: Run, monitor: MonitorFile) -> Run | None:
         """The live run that the file belongs to, or the finished one whose fleet it names."""

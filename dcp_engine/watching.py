@@ -38,9 +38,8 @@ class Watching:
             self._drive.commit(lambda run: replace(run, dead_letters_before=before))
         fell = _fell(before_count, self._drive.run.reading)
         self._look(now=idle and fell > 0)
-        if idle and fell > 0 and self._drive.run.active_machines == 0:
-            # No machine before and none after: nobody worked on the jobs that went away.
-            self._drive.commit(lambda run: replace(run, unworked_fall=run.unworked_fall + fell))
+        if counted is QueueSeen.COUNTED:
+            self._note_unworked()
         while decision := decide(
             self._drive.run,
             counted=counted is QueueSeen.COUNTED,
@@ -51,6 +50,27 @@ class Watching:
                 self._end(decision)
                 return
             self._follow(decision)
+
+    def _note_unworked(self) -> None:
+        """Note how many jobs went away while no machine was up: nobody worked on those.
+
+        The counts are approximate, so a fall is one only when `empty_readings` of them agree.
+        """
+        run = self._drive.run
+        left: int | None = None
+        gone = 0
+        if run.active_machines is None or run.reading is None:
+            return
+        if run.active_machines == 0:
+            enough = max(1, self._settings.empty_readings)
+            latest = [reading.total for reading in run.readings[-enough:]]
+            left = max(run.idle_jobs or 0, run.reading.total)
+            if len(latest) == enough and max(latest) < left:
+                gone, left = left - max(latest), max(latest)
+        if gone or left != run.idle_jobs:
+            self._drive.commit(
+                lambda run: replace(run, idle_jobs=left, unworked_fall=run.unworked_fall + gone)
+            )
 
     def _look(self, *, now: bool) -> None:
         run = self._drive.run

@@ -28,9 +28,8 @@ def delete_cluster(context: Context) -> StepResult:
     cluster = context.aws.service.cluster()
     if cluster is None:
         return done("there was none any more")
-    service = context.aws.service.describe()
-    if service is not None and service.status == "DRAINING":
-        return waiting("the run's own service is still draining in it")
+    if _own_service_is_going(context):
+        return waiting("the run's own service is not gone from it yet")
     if not cluster.unused:
         return kept(
             f"in use: {cluster.services} services, "
@@ -43,6 +42,18 @@ def delete_cluster(context: Context) -> StepResult:
     except Busy as error:
         return kept(f"in use: {error.message}")
     return done(f"cluster {name} deleted")
+
+
+def _own_service_is_going(context: Context) -> bool:
+    """Whether the run's own service is still in the cluster, and will not stay.
+
+    Steps go side by side, so that it may not even be asked to go yet.
+    """
+    step = context.run.step("service")
+    if step is not None and step.ended is None:
+        return True
+    service = context.aws.service.describe()
+    return service is not None and service.status == "DRAINING"
 
 
 def _deregister_own(context: Context) -> None:

@@ -10,6 +10,7 @@ from dcp_engine.hookspecs import (
     done,
     hookimpl,
     kept,
+    waiting,
 )
 
 
@@ -23,6 +24,8 @@ def delete_queue(context: Context) -> StepResult:
     run = context.run
     identities = run.identities
     if identities.queue_url is None or identities.queue_created_at is None:
+        if run.problem("queue-unreadable"):
+            return waiting("the queue could not be looked at yet, so whose it is is not known")
         return kept(f"no queue {run.names.queue} was ever seen by this run")
     try:
         facts = context.aws.queue.look(identities.queue_url)

@@ -9,6 +9,7 @@ from dcp_engine.hookspecs import (
     done,
     hookimpl,
     kept,
+    waiting,
 )
 
 
@@ -26,6 +27,8 @@ def delete_service(context: Context) -> StepResult:
     A deleted service drains until its tasks have stopped (Amazon ECS API, DeleteService), which
     counts as done: it starts nothing any more.
     """
+    if context.run.identities.seen_at is None:
+        return _not_seen_yet()
     name = context.run.names.service
     service = context.aws.service.describe()
     if service is None or service.status == "INACTIVE":
@@ -45,8 +48,14 @@ def delete_service(context: Context) -> StepResult:
     return done(f"service {name} deleted")
 
 
+def _not_seen_yet() -> StepResult:
+    return waiting("ECS could not be looked at yet, so what is the run's is not known")
+
+
 def deregister(context: Context) -> StepResult:
     """Deregister the recorded revisions of exactly the run's family."""
+    if context.run.identities.seen_at is None:
+        return _not_seen_yet()
     recorded = context.run.identities.task_definitions
     if not recorded:
         return done("none was recorded")

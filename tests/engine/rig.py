@@ -131,7 +131,7 @@ class Rig:
 
 def leftovers(own: Snapshot) -> dict[str, Any]:
     """What of the run still costs money or is in the way, out of what AWS holds of it."""
-    ended = {
+    ended: dict[str, Callable[[Any], bool]] = {
         "fleets": lambda fleet: fleet["state"] in {"cancelled", "cancelled_terminating"},
         "instances": lambda machine: machine["state"] in {"shutting-down", "terminated"},
         "services": lambda service: service["status"] in {"INACTIVE", "DRAINING"},
@@ -143,5 +143,5 @@ def leftovers(own: Snapshot) -> dict[str, Any]:
         kind: rest
         for kind, things in own.items()
         if kind not in stays
-        and (rest := {n: t for n, t in things.items() if not ended.get(kind, bool)(t)})
+        and (rest := {n: t for n, t in things.items() if not (kind in ended and ended[kind](t))})
     }

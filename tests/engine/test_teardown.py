@@ -81,6 +81,24 @@ def test_abort_before_the_first_tick_ends_everything_too(
     assert leftovers(own) == {}
 
 
+def test_what_could_not_be_seen_at_the_abort_is_seen_and_removed_later(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock
+) -> None:
+    launch = launched(aws, tmp_path)
+    run = rig.register(launch).run
+    for service in ("sqs", "ecs"):
+        aws.faults.add(f"{service}:*", Fault.DENIED, times=None)
+    rig.ask(run, RequestKind.ABORT)
+    for _ in range(5):
+        rig.tick(run)
+        clock.advance(60)
+    assert not launch.live_instance_ids
+    aws.faults.clear()
+    rig.until_state(run, State.EXPORTED)
+    own, _ = rig.split(launch)
+    assert leftovers(own) == {}
+
+
 @pytest.mark.parametrize("fault", [Fault.DENIED, Fault.THROTTLED, Fault.RESET, Fault.REPLY_LOST])
 def test_nothing_that_fails_delays_the_fleets_end(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock, fault: Fault
