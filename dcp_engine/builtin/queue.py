@@ -1,6 +1,7 @@
 """The run's queue, counted once more before it goes."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from dcp_engine.errors import Missing
 from dcp_engine.hookspecs import (
@@ -12,6 +13,10 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
+from dcp_engine.model import Run
+
+# Deleting takes up to 60 seconds, in which the queue still answers (Amazon SQS API, DeleteQueue).
+_DELETING = timedelta(minutes=2)
 
 
 @hookimpl
@@ -24,17 +29,19 @@ def delete_queue(context: Context) -> StepResult:
     run = context.run
     identities = run.identities
     if identities.queue_url is None or identities.queue_created_at is None:
-        if run.problem("queue-unreadable"):
-            return waiting("the queue could not be looked at yet, so whose it is is not known")
-        return kept(f"no queue {run.names.queue} was ever seen by this run")
+        return _never_seen(run)
+    asked = context.memory.get("asked_at")
     try:
         facts = context.aws.queue.look(identities.queue_url)
     except Missing:
-        return done("there was none any more")
+        return done(f"queue {run.names.queue} deleted" if asked else "there was none any more")
     if facts.created_at != identities.queue_created_at:
         return kept("this queue was made later than the run's; it is somebody else's")
+    now = context.clock.now()
+    if asked and now - datetime.fromisoformat(asked) < _DELETING:
+        return waiting("it is being deleted, which takes AWS up to a minute")
     jobs = facts.reading.total
-    if jobs and run.abort_requested_at is None:
+    if jobs and not asked and run.abort_requested_at is None:
         return kept(f"{jobs} jobs came after the work was over; they are still in it")
     context.commit(
         event="queue",
@@ -42,4 +49,11 @@ def delete_queue(context: Context) -> StepResult:
         data={"jobs": jobs},
     )
     context.aws.queue.delete(identities.queue_url)
-    return done(f"queue {run.names.queue} deleted")
+    context.commit(memory={"asked_at": context.clock.now().isoformat()})
+    return waiting("it is being deleted, which takes AWS up to a minute")
+
+
+def _never_seen(run: Run) -> StepResult:
+    if run.problem("queue-unreadable"):
+        return waiting("the queue could not be looked at yet, so whose it is is not known")
+    return kept(f"no queue {run.names.queue} was ever seen by this run")
