@@ -13,7 +13,7 @@ from dcp_engine import monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.errors import Ambiguous, AwsError, Missing, NoSuchRun, StoreUnwritable
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
-from dcp_engine.status import Status, exit_code, status_of
+from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
     from dcp_engine.engine import Engine, TickReport
@@ -96,9 +96,16 @@ class App:
     # What needs AWS.
 
     def register(
-        self, path: Path, *, cheapest: bool | None = None, allow_missing: bool = False
+        self,
+        path: Path,
+        *,
+        cheapest: bool | None = None,
+        allow_missing: bool = False,
+        take_over: bool = False,
     ) -> "Registered":
         """Register the run of a monitor file, or find it; engage or disengage cheapest mode.
+
+        With `take_over` it is driven from here, whoever else does, and Auto-Monitor is disarmed.
 
         Raises BadInput, Refused, AwsError, StoreError.
         """
@@ -108,7 +115,9 @@ class App:
         registrar = Registrar(
             self._store, self._cloud, self._clock, self.settings, self._plugins.notifiers()
         )
-        registered = registrar.register(monitor, path, allow_missing=allow_missing)
+        registered = registrar.register(
+            monitor, path, allow_missing=allow_missing, take_over=take_over
+        )
         if cheapest is not None and registered.run.live:
             self.set_cheapest(registered.run, cheapest)
         return registered
@@ -154,7 +163,7 @@ class App:
         run = self._store.run(run_id)
         try:
             while True:
-                pause = self._longest
+                pause = max(self.settings.poll_interval, timedelta(milliseconds=50))
                 try:
                     report = self._engine.tick(run_id, keep_lease=True)
                     lease = report.lease or lease
@@ -215,10 +224,35 @@ class App:
         except AwsError:
             return None
 
-    def abort(self, name: str, *, jobs: int | None) -> Run:
-        """Ask whoever drives the run to end it now; `jobs` is what the person was told."""
+    def abort(self, name: str, *, jobs: int | None, keep_queue: bool = False) -> Run:
+        """Ask whoever drives the run to end it now; `jobs` is what the person was told.
+
+        With `keep_queue` the queue stays, with the jobs that are in it.
+        """
         run = self._find(self._store, name)
-        self._ask(run, RequestKind.ABORT, jobs=jobs)
+        self._ask(run, RequestKind.ABORT, jobs=jobs, keep_queue=keep_queue)
+        return run
+
+    def release(self, name: str) -> Run:
+        """Ask whoever drives the run to stop watching it and to touch nothing."""
+        run = self._find(self._store, name)
+        self._ask(run, RequestKind.RELEASE)
+        return run
+
+    def take_over(self, name: str) -> Run:
+        """Ask for the run to be driven from here, whoever else does, and Auto-Monitor disarmed."""
+        run = self._find(self._store, name)
+        self._ask(run, RequestKind.TAKE_OVER)
+        return run
+
+    def waive(self, name: str, step: str) -> Run:
+        """Ask whoever drives the run to go on without a teardown step.
+
+        Raises BadInput, naming the steps that can be waived, when this one cannot.
+        """
+        run = self._find(self._store, name)
+        waivable(run, step)
+        self._ask(run, RequestKind.WAIVE, step=step)
         return run
 
     @staticmethod
@@ -245,7 +279,8 @@ class App:
     @property
     def _longest(self) -> timedelta:
         # A clock that was set back must not make a driver sleep for a year.
-        return max(self.settings.poll_interval, timedelta(seconds=1))
+        intervals = (self.settings.poll_interval, self.settings.downscale_interval)
+        return max(*intervals, timedelta(seconds=1))
 
     def _find(self, store: "Store", name: str) -> Run:
         runs = store.runs(app_name=name)
@@ -253,7 +288,9 @@ class App:
         if len(live) > 1:
             where = [f"{run.id} in account {run.account}, {run.region}" for run in live]
             raise Ambiguous(
-                f"More than one live run is named {name}. Say which one, by its id:", where
+                f"More than one live run is named {name}. Give the run id of the one you mean, in "
+                "place of the name:",
+                where,
             )
         if live or runs:
             return (live or runs)[0]

@@ -41,13 +41,14 @@ def app_name_trouble(value: str) -> str | None:
     reference, CreateService and RegisterTaskDefinition); a dashboard's likewise (Amazon CloudWatch
     API reference, PutDashboard).
     """
-    if re.fullmatch(rf"[A-Za-z0-9_-]{{1,{LONGEST_APP_NAME}}}", value):
+    if re.fullmatch(rf"(?!-)[A-Za-z0-9_-]{{1,{LONGEST_APP_NAME}}}", value):
         return None
     return (
         f"{quoted(value)} cannot be an APP_NAME. It becomes part of the names of the ECS service, "
         "the task definition, the dashboard and the alarms, so it may hold only the letters A-Z "
-        f"and a-z, digits, `-` and `_`, {LONGEST_APP_NAME} at most (Amazon ECS API reference, "
-        "CreateService; Amazon CloudWatch API reference, PutDashboard and PutMetricAlarm)."
+        f"and a-z, digits, `-` (not first) and `_`, {LONGEST_APP_NAME} at most (Amazon ECS API "
+        "reference, CreateService; Amazon CloudWatch API reference, PutDashboard and "
+        "PutMetricAlarm)."
     )
 
 

@@ -43,15 +43,20 @@ class DutyContext:
     ) -> None:
         change = run or unchanged
         remembered = None if memory is None else dict(memory)
+        said = text if event and self._is_news(text) else None
         self._drive.commit(
-            lambda now: self._remember(change(now), remembered),
-            events=[(event, text, data or {})] if event else [],
+            lambda now: self._remember(change(now), remembered, said),
+            events=[(event, text, data or {})] if event and said is not None else [],
         )
+
+    def _is_news(self, text: str) -> bool:
+        """Whether this has not been told before; what a duty does again, it tells again."""
+        return True
 
     def _record(self, run: Run) -> DutyRecord:
         return run.duty(self._name) or DutyRecord(name=self._name)
 
-    def _remember(self, run: Run, memory: dict[str, Any] | None) -> Run:
+    def _remember(self, run: Run, memory: dict[str, Any] | None, said: str | None) -> Run:
         if memory is None:
             return run
         return with_duty(run, replace(self._record(run), memory=memory))
@@ -67,7 +72,19 @@ class StepContext(DutyContext):
     def _step(self, run: Run) -> Step:
         return run.step(self._name) or Step(name=self._name)
 
-    def _remember(self, run: Run, memory: dict[str, Any] | None) -> Run:
-        if memory is None:
+    def _is_news(self, text: str) -> bool:
+        # A step that fails is tried for days; what it is about to do is told the first time.
+        return text not in self._step(self._drive.run).announced
+
+    def _remember(self, run: Run, memory: dict[str, Any] | None, said: str | None) -> Run:
+        if memory is None and said is None:
             return run
-        return with_step(run, replace(self._step(run), progress=memory))
+        step = self._step(run)
+        return with_step(
+            run,
+            replace(
+                step,
+                progress=step.progress if memory is None else memory,
+                announced=step.announced if said is None else (*step.announced, said),
+            ),
+        )

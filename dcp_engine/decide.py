@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from dcp_engine import words
 from dcp_engine.emptiness import confirmed_empty, confirmed_missing
 from dcp_engine.machine import Move
 from dcp_engine.model import Outcome, Reading, Run, Settings, State
@@ -36,7 +37,7 @@ def decide(run: Run, *, counted: bool, now: datetime, settings: Settings) -> Dec
                 outcome=Outcome.QUEUE_VANISHED,
             )
         if counted and run.reading is not None:
-            return _working(run, run.reading, settings)
+            return _working(run, run.reading, now, settings)
     return None
 
 
@@ -50,18 +51,19 @@ def orphans_possible(run: Run) -> str | None:
         return None
     if run.queue_missing and run.reading is not None and not run.reading.empty:
         return (
-            f"the queue vanished while {run.reading.total} jobs were last seen, and machines may "
-            "still be working on some"
+            "the queue vanished, and "
+            f"{words.counted(run.reading.total, 'job was', 'jobs were')} in it when it was last "
+            "seen: machines may still be at work"
         )
     if (
         run.dead_letters is not None
         and run.dead_letters_draining is not None
         and run.dead_letters > run.dead_letters_draining
     ):
-        grown = run.dead_letters - run.dead_letters_draining
+        grown = words.counted(run.dead_letters - run.dead_letters_draining, "job")
         return (
-            f"{grown} jobs went to the dead-letter queue while the last ones were in flight; their "
-            "visibility timeout may be shorter than the work, so machines may still be working"
+            f"{grown} went to the dead-letter queue while the last ones were in flight: the "
+            "visibility timeout may be shorter than the work, and machines may still be at work"
         )
     return None
 
@@ -74,7 +76,10 @@ def _pending(run: Run, *, counted: bool, now: datetime, settings: Settings) -> D
     if confirmed_missing(run.queue_missing, settings):
         return Decision(move=Move.NOTHING_CAME, reason="the queue no longer exists")
     if run.active_machines:
-        return Decision(move=Move.WORK_SEEN, reason=f"{run.active_machines} machines are up")
+        return Decision(
+            move=Move.WORK_SEEN,
+            reason=f"{words.counted(run.active_machines, 'machine is', 'machines are')} up",
+        )
     if counted and now - run.registered_at >= settings.first_job_grace:
         return Decision(
             move=Move.NOTHING_CAME, reason="no job was seen since the run was registered"
@@ -82,20 +87,31 @@ def _pending(run: Run, *, counted: bool, now: datetime, settings: Settings) -> D
     return None
 
 
-def _working(run: Run, reading: Reading, settings: Settings) -> Decision | None:
+def _working(run: Run, reading: Reading, now: datetime, settings: Settings) -> Decision | None:
     if run.state is State.RUNNING:
-        if reading.visible == 0:
-            return Decision(
-                move=Move.NONE_WAITING,
-                reason=f"no job waits any more, {reading.in_flight} are in flight"
-                + (f" and {reading.delayed} delayed" if reading.delayed else ""),
-            )
-        return None
+        if reading.visible:
+            return None
+        return Decision(move=Move.NONE_WAITING, reason=_none_waiting(run, reading, settings))
     if reading.visible > 0:
-        return Decision(move=Move.JOBS_WAIT, reason=f"{reading.visible} jobs wait again")
+        return Decision(
+            move=Move.JOBS_WAIT,
+            reason=f"{words.counted(reading.visible, 'job waits', 'jobs wait')} again",
+        )
+    if not run.jobs_seen and now - run.registered_at < settings.first_job_grace:
+        # Machines may be up before the jobs are sent: nothing is over that has not begun.
+        return None
     if confirmed_empty(run.readings, settings):
         return Decision(move=Move.WORK_OVER, reason="the queue stayed empty", outcome=_ending(run))
     return None
+
+
+def _none_waiting(run: Run, reading: Reading, settings: Settings) -> str:
+    if not run.jobs_seen:
+        until = run.registered_at + settings.first_job_grace
+        return f"no job has been seen yet; there is time until {until:%H:%M} UTC to send some"
+    in_flight = words.counted(reading.in_flight, "is", "are")
+    delayed = f" and {reading.delayed} delayed" if reading.delayed else ""
+    return f"no job waits any more, {in_flight} in flight{delayed}"
 
 
 def _ending(run: Run) -> Outcome:

@@ -4,6 +4,7 @@ Duties and steps may run in threads; all of them write through here, one at a ti
 run in memory and the run in the store are the same after every commit.
 """
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -55,6 +56,7 @@ class Drive:
         self.lease = lease
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
         self.events: list[Event] = []
+        self.answered = False
 
     @property
     def run(self) -> Run:
@@ -153,7 +155,7 @@ class Drive:
                         del present[name]
                         lasted = round((now - old.since).total_seconds())
                         events.append(
-                            ("problem-over", f"Over: {old.text}", {"problem": name, "s": lasted})
+                            ("problem-over", _over(old, lasted), {"problem": name, "s": lasted})
                         )
                     continue
                 wanted = (
@@ -165,7 +167,9 @@ class Drive:
                     events.append(("problem", wanted.text, {"problem": name}))
                     present[name] = wanted
                 else:
-                    present[name] = msgspec.structs.replace(wanted, since=old.since)
+                    present[name] = msgspec.structs.replace(
+                        wanted, since=old.since, told_at=old.told_at
+                    )
             problems = tuple(present.values())
             self.commit(lambda run: msgspec.structs.replace(run, problems=problems), events=events)
 
@@ -213,3 +217,11 @@ class Drive:
 
     def time_left(self) -> timedelta:
         return timedelta(seconds=self.deadline - self._clock.monotonic())
+
+
+def _over(problem: Problem, seconds: int) -> str:
+    """That a problem is over: what it was, without the advice that went with it."""
+    from humanize import naturaldelta  # noqa: PLC0415 - slow to import, and seldom needed
+
+    what = re.split(r"(?<=[.:;]) ", problem.text, maxsplit=1)[0].rstrip(".:;")
+    return f"No longer so, after {naturaldelta(timedelta(seconds=seconds))}: {what}."

@@ -100,8 +100,8 @@ def _failed(
             f"duty-{duty.name}": Problem(
                 name=f"duty-{duty.name}",
                 since=now,
-                text=f"{duty.name} could not be done: {words}. It is tried again; jobs and "
-                "machines are not harmed by that.",
+                text=f"The duty {duty.name} could not be done: {words}. It is tried again; jobs "
+                "and machines are not harmed by that.",
                 needs_person=isinstance(error, (Denied, Invalid, NotOurs)),
             )
         }

@@ -5,17 +5,21 @@ does the next tick: everything that matters is in the store.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
+from dcp_engine.auto_monitor import see_to_it
+from dcp_engine.claims import ELSEWHERE, Claims, another_driver
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.duties import do_duties
 from dcp_engine.errors import (
     AwsError,
     Credentials,
+    Denied,
     LeaseHeld,
     LeaseLost,
     OutOfTime,
@@ -23,18 +27,20 @@ from dcp_engine.errors import (
 )
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Event, Holder, Lease, Run, Settings, State
+from dcp_engine.model import Event, Holder, Lease, Outcome, Run, Settings, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws, Cloud
+from dcp_engine.refile import read_again
+from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store
 from dcp_engine.teardown import Teardown
 from dcp_engine.watch import Watch
 from dcp_engine.watching import Watching
 from dcp_engine.wishes import obey
 
-_NOTHING_CAN_BE_DONE = ("credentials", "other-account", "account-unknown")
+_NOTHING_CAN_BE_DONE = ("credentials", "other-account", "account-unknown", ELSEWHERE)
 
 
 class TickReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,32 +119,53 @@ class Engine:
         aws = self._aws(drive, drive.deadline)
         mover = Mover(drive, self._machine, self._clock)
         teardown = Teardown(drive, aws, self._clock, self._settings, self._steps)
+        claims = Claims(drive, aws, self._clock, self._store.identity())
+        was_live = drive.run.live
         try:
             if drive.run.live:
                 self._report_plugins(drive)
                 obey(drive, mover)
+            if drive.run.live:
+                read_again(drive, self._clock)
                 if self._is_ours(drive, aws):
-                    self._pass(drive, aws, mover, teardown)
-                drive.problems({"credentials": None})
+                    self._pass(drive, aws, mover, teardown, claims)
+                if drive.answered:
+                    drive.problems({"credentials": None})
+            if was_live and drive.run.outcome is Outcome.RELEASED:
+                self._unmark(drive, aws, claims)
         except Credentials as error:
             self._cloud.forget_credentials()
             self._say_login(drive, error)
         except OutOfTime:
             # The deadline keeps ticks short; the next one goes on from here.
             drive.event("tick-deadline", "This tick ran out of time; the next one goes on.")
+        remind(drive, self._clock)
         deliver(drive, self._store, self._plugins, self._clock)
         self._schedule(drive, teardown)
 
-    def _pass(self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown) -> None:
+    def _pass(
+        self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown, claims: Claims
+    ) -> None:
         watch = Watch(drive, aws, self._clock, self._settings)
+
+        def after_look(at: datetime) -> None:
+            claims.keep(at)
+            if not claims.step_back():
+                see_to_it(drive, aws)
+
         if drive.run.state.watches:
-            Watching(drive, watch, mover, self._clock, self._settings).one_pass()
+            Watching(
+                drive, watch, mover, self._clock, self._settings, after_look=after_look
+            ).one_pass()
         if drive.run.state.watches:
-            do_duties(drive, aws, self._clock, self._settings, self._duties)
+            if not claims.step_back():
+                do_duties(drive, aws, self._clock, self._settings, self._duties)
             obey(drive, mover)
         if drive.run.state is not State.TEARDOWN:
             return
         if jobs_came_late(drive, self._soon(drive), mover):
+            return
+        if not drive.run.first_cancel_at and not claims.may_cancel(self._soon(drive)):
             return
 
         def know_what_is_left() -> None:
@@ -164,7 +191,12 @@ class Engine:
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
-            drive.problem("account-unknown", f"The account could not be checked: {error}.")
+            drive.problem(
+                "account-unknown",
+                f"The account could not be checked: {error}. Until it can be, nothing else is "
+                "asked or changed, and the machines run on.",
+                needs_person=isinstance(error, Denied),
+            )
             return False
         if account != run.account:
             drive.problem(
@@ -179,12 +211,17 @@ class Engine:
         drive.problems({"other-account": None, "account-unknown": None})
         return True
 
+    def _unmark(self, drive: Drive, aws: Aws, claims: Claims) -> None:
+        """Whoever takes up a released run need not wait for our mark on its fleets to lapse."""
+        with suppress(AwsError):
+            if aws.identity.key_fingerprint() == drive.run.key_checked:
+                claims.let_go()
+
     def _say_login(self, drive: Drive, error: Credentials) -> None:
         drive.problem(
             "credentials",
-            f"AWS does not accept the credentials: {error.message or error.code}. Nobody watches "
-            f"{drive.run.names.app_name} until they are renewed, and its machines run on. Type: "
-            f"{self._cloud.login_command()}",
+            f"{drive.run.names.app_name} cannot be watched: "
+            f"{(error.message or error.code).rstrip('.')}. Type: {self._cloud.login_command()}",
             needs_person=True,
         )
 
@@ -208,6 +245,9 @@ class Engine:
         now = self._clock.now()
         run = drive.run
         usual = now + self._settings.poll_interval
+        if run.problem("no-capacity"):
+            # Nobody works on the jobs, so their number is not worth asking for every minute.
+            usual = now + max(self._settings.poll_interval, self._settings.downscale_interval)
         moment: datetime | None = usual if run.live else None
         if run.state is State.TEARDOWN and not any(map(run.problem, _NOTHING_CAN_BE_DONE)):
             moment = min(teardown.next_at() or usual, usual)
@@ -223,10 +263,20 @@ class Engine:
         aws = self._unleased(run)
         if aws.identity.account() != run.account:
             return
+        if run.first_cancel_at is None and self._is_driven_elsewhere(aws, run):
+            return
         undecided = run.first_cancel_at is None and run.abort_requested_at is None
         if undecided and jobs_waiting(aws, run):
             return
         aws.capacity.cancel(run.fleet_ids)
+
+    def _is_driven_elsewhere(self, aws: Aws, run: Run) -> bool:
+        try:
+            facts = aws.capacity.describe(run.fleet_ids)
+        except AwsError:
+            return False
+        other = another_driver(facts, self._store.identity())
+        return other is not None and run.taking_over is None
 
     def _aws(self, drive: Drive, deadline: float) -> Aws:
         return self._cloud.bind(

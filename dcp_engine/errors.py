@@ -105,7 +105,7 @@ class StoreUnwritable(StoreError):
 
 
 class StoreBroken(StoreError):
-    """It cannot be trusted to remember: damaged, not ours, or from a newer version."""
+    """It cannot be trusted to remember: damaged, not ours, newer, or on a network drive."""
 
 
 class LeaseLost(EngineError):

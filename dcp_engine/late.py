@@ -8,6 +8,7 @@ from dcp_engine.machine import Move
 from dcp_engine.model import Run
 from dcp_engine.moves import Mover
 from dcp_engine.ports import Aws
+from dcp_engine.words import counted
 
 
 def jobs_came_late(drive: Drive, aws: Aws, mover: Mover) -> bool:
@@ -27,7 +28,8 @@ def jobs_came_late(drive: Drive, aws: Aws, mover: Mover) -> bool:
             run, outcome=None, readings=(), queue_missing=(), orphans_until=None, steps=()
         )
 
-    mover.move(Move.LATE_JOBS, f"{jobs} jobs were found before any machine was stopped", back)
+    found = counted(jobs, "job was", "jobs were")
+    mover.move(Move.LATE_JOBS, f"{found} found before any machine was stopped", back)
     return True
 
 

@@ -22,6 +22,7 @@ class Move(StrEnum):
     LATE_JOBS = "late_jobs"
     ABORT = "abort"
     ALL_ENDED = "all_ended"
+    RELEASE = "release"
 
 
 class ImpossibleMove(ValueError):
@@ -37,6 +38,11 @@ _MOVES: tuple[tuple[Move, tuple[State, ...], State], ...] = (
     (Move.LATE_JOBS, (State.TEARDOWN,), State.RUNNING),
     (Move.ABORT, (State.PENDING, State.RUNNING, State.DRAINING), State.TEARDOWN),
     (Move.ALL_ENDED, (State.TEARDOWN,), State.EXPORTED),
+    (
+        Move.RELEASE,
+        (State.PENDING, State.RUNNING, State.DRAINING, State.TEARDOWN),
+        State.EXPORTED,
+    ),
 )
 
 

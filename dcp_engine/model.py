@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     JOBS_EXPIRED = "jobs expired"
     QUEUE_VANISHED = "queue vanished"
     ABORTED = "aborted"
+    RELEASED = "released"
 
 
 class Ended(StrEnum):
@@ -125,7 +126,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
-    """One spot fleet request of the run. Capacities are in weighted units, `active` in machines."""
+    """One spot fleet request of the run. Capacities are in weighted units, `active` in machines.
+
+    `driver` is the identity of the store whose mark it carried when last seen, and `driven_until`
+    how long that holds; None where no mark was in force.
+    """
 
     id: str
     added_at: datetime
@@ -137,6 +142,8 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     active: int | None = None
     largest_weight: float = 1.0
     valid_until: datetime | None = None
+    driver: str | None = None
+    driven_until: datetime | None = None
     observed_at: datetime | None = None
 
     @property
@@ -159,6 +166,7 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
 
     queue_url: str | None = None
     queue_created_at: datetime | None = None
+    queue_retention: timedelta | None = None
     dead_letter_queue_arn: str | None = None
     service_created_at: datetime | None = None
     task_definitions: tuple[str, ...] = ()
@@ -184,6 +192,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime | None = None
     ended_at: datetime | None = None
     progress: dict[str, Any] = {}
+    announced: tuple[str, ...] = ()
 
 
 class DutyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +213,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     text: str
     needs_person: bool = False
+    told_at: datetime | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +234,9 @@ class RequestKind(StrEnum):
     CHEAPEST_ON = "cheapest-on"
     CHEAPEST_OFF = "cheapest-off"
     ADD_FLEET = "add-fleet"
+    WAIVE = "waive"
+    RELEASE = "release"
+    TAKE_OVER = "take-over"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +271,11 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One analysis, with everything the engine remembers of it but machines and events."""
+    """One analysis, with everything the engine remembers of it but machines and events.
+
+    `taking_over` is since when a person wants it driven from here, whoever else does, until its
+    fleets carry our mark; `disarming` holds until Auto-Monitor's alarms do nothing any more.
+    """
 
     id: str
     names: Names
@@ -269,6 +286,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     state_since: datetime
     monitor_path: str | None = None
+    monitor_digest: str | None = None
     extra: dict[str, Any] = {}
     identities: Identities = Identities()
     fleets: tuple[Fleet, ...] = ()
@@ -285,6 +303,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     orphans_until: datetime | None = None
     cheapest: Cheapest | None = None
     abort_requested_at: datetime | None = None
+    keep_queue: bool = False
+    taking_over: datetime | None = None
+    disarming: bool = False
     first_cancel_at: datetime | None = None
     machines_ended_at: datetime | None = None
     outcome: Outcome | None = None

@@ -3,6 +3,7 @@
 Nothing here asks AWS anything; a file that passes may still name what does not exist.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -35,6 +36,14 @@ _CLOSED_EARLY = re.compile(
     rf'("{START_TIME}"[ \t]*:[ \t]*"[^"\\\n]*")[ \t]*\}}[ \t]*\r?\n'
     rf'([ \t]*"{CLEAN_DASHBOARD}"[ \t]*:[ \t]*"[^"\\\n]*"[ \t]*\}}\s*)\Z'
 )
+
+
+def digest(path: Path) -> str | None:
+    """A fingerprint of the file as it is now; None where it is not there or cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def read(path: Path) -> MonitorFile:

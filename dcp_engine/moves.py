@@ -10,7 +10,14 @@ from dcp_engine.machine import Move, RunMachine
 from dcp_engine.model import Run, State
 
 # What can still be wrong when the work is over; anything else is moot then.
-_LASTING = ("credentials", "other-account", "account-unknown", "plugin-", "step-")
+_LASTING = (
+    "credentials",
+    "other-account",
+    "account-unknown",
+    "driven-elsewhere",
+    "plugin-",
+    "step-",
+)
 
 
 class Mover:

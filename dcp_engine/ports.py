@@ -6,7 +6,7 @@ that the driver still holds the run. "Already gone" is success for every method 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -22,6 +22,7 @@ class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     reading: Reading
     dead_letter_queue_arn: str | None = None
+    retention: timedelta | None = None
 
 
 class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
     largest_weight: float = 1.0
     activity: str | None = None
     valid_until: datetime | None = None
+    tags: Mapping[str, str] = {}
     observed_at: datetime
 
 
@@ -90,10 +92,22 @@ class ContainerInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric alarm: its name and the machine it watches, if it watches one."""
+    """A metric alarm: its name and the machine it watches, if it watches one.
+
+    `altered` says in words what differs from the alarm as the worker places it; None when nothing
+    does.
+    """
 
     name: str
     instance_id: str | None = None
+    altered: str | None = None
+
+
+class QueueAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """One of Auto-Monitor's two alarms; while `armed` it does something when it goes off."""
+
+    name: str
+    armed: bool
 
 
 class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +169,12 @@ class Capacity(Protocol):
     def cancel(self, ids: Sequence[str]) -> Mapping[str, Cancelled]:
         """Cancel the fleets and terminate their machines; read each one's own answer."""
 
+    def claim(self, fleet_ids: Sequence[str], value: str) -> None:
+        """Put the mark of who drives them on the fleets, in place of any other."""
+
+    def disclaim(self, fleet_ids: Sequence[str], value: str) -> None:
+        """Take the mark away where it has exactly this value."""
+
 
 class Machines(Protocol):
     """EC2 instances."""
@@ -208,6 +228,12 @@ class Alarms(Protocol):
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete alarms of the run, in batches of 100 (CloudWatch API, DeleteAlarms)."""
+
+    def queue_alarms(self) -> tuple[QueueAlarm, ...]:
+        """Those of Auto-Monitor's two alarms that are there."""
+
+    def disarm(self, names: Sequence[str]) -> None:
+        """Have those of Auto-Monitor's two alarms do nothing when they go off."""
 
     def delete_dashboard(self) -> bool:
         """Delete the dashboard of exactly the run's name; False when there was none."""

@@ -1,17 +1,24 @@
 """From a monitor file to a run: a new one, or the live one that the file belongs to."""
 
 import uuid
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from dcp_engine import monitor_file
+from dcp_engine.auto_monitor import ARMED, armed_alarms, warning
+from dcp_engine.claims import another_driver, refusal
 from dcp_engine.clock import Clock
-from dcp_engine.errors import BadInput, Credentials, Refused
+from dcp_engine.errors import AwsError, BadInput, Credentials, Refused
 from dcp_engine.model import (
     Event,
     Fleet,
     MonitorFile,
+    Outcome,
+    Problem,
     Request,
     RequestKind,
     Run,
@@ -20,6 +27,9 @@ from dcp_engine.model import (
 )
 from dcp_engine.ports import Aws, Cloud
 from dcp_engine.store.protocol import Store
+
+# A start time may be a little ahead of this computer's clock, not more.
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,20 +58,42 @@ class Registrar:
         self._notifiers = notifiers
 
     def register(
-        self, monitor: MonitorFile, path: Path, *, allow_missing: bool = False
+        self,
+        monitor: MonitorFile,
+        path: Path,
+        *,
+        allow_missing: bool = False,
+        take_over: bool = False,
     ) -> Registered:
         """Find the run that the file belongs to, or make it.
 
-        Raises BadInput without a region, Refused where going on would not be safe, AwsError where
-        AWS cannot be asked.
+        With `take_over` it is the driver's from its first tick on, whoever else drives it. Raises
+        BadInput without a region, Refused where going on would not be safe, AwsError where AWS
+        cannot be asked.
         """
+        registered = self._registered(monitor, path, allow_missing, take_over)
+        if take_over and registered.run.live:
+            self._ask(registered.run, RequestKind.TAKE_OVER)
+        return registered
+
+    def _registered(
+        self, monitor: MonitorFile, path: Path, allow_missing: bool, take_over: bool
+    ) -> Registered:
         draft = self._draft(monitor, path)
         deadline = self._clock.monotonic() + self._settings.tick_deadline.total_seconds()
         aws = self._cloud.bind(lambda: draft, tuple, deadline=deadline, guard=_only_questions)
-        draft = replace(draft, account=self._account(aws))
+        try:
+            draft = replace(draft, account=self._account(aws))
+        except AwsError as error:
+            known = self._already_watched(draft, monitor)
+            if known is None:
+                raise
+            # Every tick checks the account for itself before it asks or changes anything.
+            return Registered(run=known, new=False, remarks=(str(error),))
         known = self._known(draft, monitor)
         if known is not None and monitor.fleet_id in known.fleet_ids:
             return Registered(run=known, new=False, remarks=_other_names(known, draft))
+        self._refuse_what_is_another_runs(draft, monitor)
         facts = aws.capacity.describe([monitor.fleet_id])[monitor.fleet_id]
         if facts is None and not allow_missing:
             raise Refused(
@@ -70,21 +102,30 @@ class Registrar:
                 "does not say the region: give the right one with --region or AWS_DEFAULT_REGION. "
                 "If the fleet is long over and the rest is to be cleaned up, add --allow-missing."
             )
+        other = another_driver({monitor.fleet_id: facts}, self._store.identity())
+        if other is not None and not take_over:
+            raise Refused(refusal(draft.names.app_name, other))
         if known is not None:
             return self._another_fleet(known, draft, monitor)
-        event = Event(
-            id=uuid.uuid4().hex,
-            run_id=draft.id,
-            at=draft.registered_at,
-            kind="registered",
-            text=(
+        events = [
+            _event(
+                draft,
+                "registered",
                 f"{draft.names.app_name} was registered: fleet {monitor.fleet_id}, queue "
-                f"{draft.names.queue}, account {draft.account}, {draft.region}."
-            ),
-            data={"fleet": monitor.fleet_id},
-        )
-        self._store.insert_run(draft, [event], self._notifiers)
-        return Registered(run=draft, new=True)
+                f"{draft.names.queue}, account {draft.account}, {draft.region}.",
+                fleet=monitor.fleet_id,
+            )
+        ]
+        remarks: tuple[str, ...] = ()
+        if armed := _armed_alarms(aws):
+            text = warning(draft.names.app_name, armed)
+            problem = Problem(name=ARMED, since=draft.registered_at, text=text, needs_person=True)
+            draft = replace(draft, problems=(problem,))
+            events.append(_event(draft, "problem", text, problem=ARMED))
+            # Who takes the run over at once has asked for what the remark would advise.
+            remarks = () if take_over else (text,)
+        self._store.insert_run(draft, events, self._notifiers)
+        return Registered(run=draft, new=True, remarks=remarks)
 
     def _draft(self, monitor: MonitorFile, path: Path) -> Run:
         region = self._cloud.region
@@ -94,6 +135,12 @@ class Registrar:
                 "AWS_DEFAULT_REGION, or choose a profile that has one."
             )
         now = self._clock.now()
+        if monitor.start_time - now > _CLOCKS_DIFFER:
+            raise BadInput(
+                f"MONITOR_START_TIME says that the run starts on {monitor.start_time:%Y-%m-%d}, "
+                "which is to come; its logs could never be exported. Is it milliseconds since "
+                "1970, and is this computer's clock right?"
+            )
         app_name = monitor.names.app_name
         return Run(
             id=f"{app_name}-{uuid.uuid4().hex[:8]}",
@@ -105,6 +152,7 @@ class Registrar:
             state=State.PENDING,
             state_since=now,
             monitor_path=str(path.resolve()),
+            monitor_digest=monitor_file.digest(path),
             extra=monitor.extra,
             fleets=(Fleet(id=monitor.fleet_id, added_at=now, start_time=monitor.start_time),),
             next_tick_at=now,
@@ -120,6 +168,17 @@ class Registrar:
                 error.code,
                 f"{error.message} Nothing was registered. Type: {self._cloud.login_command()}",
             ) from error
+
+    def _already_watched(self, draft: Run, monitor: MonitorFile) -> Run | None:
+        """The one live run that this very file was registered for."""
+        same = [
+            run
+            for run in self._store.runs(app_name=draft.names.app_name, live=True)
+            if run.names == draft.names
+            and run.region == draft.region
+            and monitor.fleet_id in run.fleet_ids
+        ]
+        return same[0] if len(same) == 1 else None
 
     def _known(self, draft: Run, monitor: MonitorFile) -> Run | None:
         """The live run that the file belongs to, or the finished one whose fleet it names."""
@@ -140,8 +199,27 @@ class Registrar:
                 "Nothing of the file was taken over. See the other one to its end first, or start "
                 "this one under another APP_NAME."
             )
-        finished = (run for run in namesakes if monitor.fleet_id in run.fleet_ids)
+        finished = (
+            run
+            for run in namesakes
+            if monitor.fleet_id in run.fleet_ids and run.outcome is not Outcome.RELEASED
+        )
         return next(finished, None)
+
+    def _refuse_what_is_another_runs(self, draft: Run, monitor: MonitorFile) -> None:
+        for run in self._store.runs(live=True):
+            here = (run.account, run.region) == (draft.account, draft.region)
+            if not here or run.names.app_name == draft.names.app_name:
+                continue
+            shared = [f"fleet {monitor.fleet_id}"] if monitor.fleet_id in run.fleet_ids else []
+            shared += [f"queue {run.names.queue}"] if run.names.queue == draft.names.queue else []
+            if shared:
+                raise Refused(
+                    f"The {' and the '.join(shared)} of this file belong to the run "
+                    f"{run.names.app_name} ({run.id}), which is being watched. Ending one of them "
+                    f"would end the other's work, so {draft.names.app_name} was not registered. Is "
+                    "the right file given? Each run needs a fleet and a queue of its own."
+                )
 
     def _another_fleet(self, known: Run, draft: Run, monitor: MonitorFile) -> Registered:
         remarks = _other_names(known, draft)
@@ -153,23 +231,41 @@ class Registrar:
                 f"names another fleet, {monitor.fleet_id}: probably a new run. It was not touched. "
                 f"Let the old one end (`dcp-engine resume {known.id}`), then register it again."
             )
-        self._store.add_request(
-            Request(
-                id=uuid.uuid4().hex,
-                run_id=known.id,
-                kind=RequestKind.ADD_FLEET,
-                at=self._clock.now(),
-                data={
-                    "fleet_id": monitor.fleet_id,
-                    "start_time": monitor.start_time.isoformat(),
-                },
-            )
+        self._ask(
+            known,
+            RequestKind.ADD_FLEET,
+            fleet_id=monitor.fleet_id,
+            start_time=monitor.start_time.isoformat(),
         )
         return Registered(
             run=known,
             new=False,
             remarks=(f"Fleet {monitor.fleet_id} is added to the run {known.id}.",),
         )
+
+    def _ask(self, run: Run, kind: RequestKind, **data: Any) -> None:
+        self._store.add_request(
+            Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
+        )
+
+
+def _armed_alarms(aws: Aws) -> tuple[str, ...]:
+    """Auto-Monitor's alarms, if they can be looked at; a run is registered without that too."""
+    try:
+        return armed_alarms(aws)
+    except AwsError:
+        return ()
+
+
+def _event(run: Run, kind: str, text: str, **data: Any) -> Event:
+    return Event(
+        id=uuid.uuid4().hex,
+        run_id=run.id,
+        at=run.registered_at,
+        kind=kind,
+        text=text,
+        data=data,
+    )
 
 
 def _other_names(known: Run, draft: Run) -> tuple[str, ...]:

@@ -5,8 +5,19 @@ from typing import Any
 
 import msgspec
 
-from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EXIT_TIME_MAY_MEND
-from dcp_engine.model import Ended, Fleet, Lease, Outcome, Problem, Request, RequestKind, Run, State
+from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EXIT_TIME_MAY_MEND, BadInput
+from dcp_engine.model import (
+    Ended,
+    Fleet,
+    Lease,
+    Outcome,
+    Problem,
+    Request,
+    RequestKind,
+    Run,
+    State,
+    Step,
+)
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +53,10 @@ class StepStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `dcp-engine status --json` prints; times are UTC."""
+    """What `dcp-engine status --json` prints; times are UTC.
+
+    `wishes` are what people asked for and no driver has obeyed yet.
+    """
 
     run_id: str
     app_name: str
@@ -54,6 +68,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     cheapest: bool
     cheapest_acted: bool
     abort_requested: bool
+    keep_queue: bool
+    wishes: tuple[RequestKind, ...]
     outcome: Outcome | None
     dead_letters: int | None
     queue: QueueStatus
@@ -75,7 +91,8 @@ def status_of(
     run: Run, *, lease: Lease | None, requests: list[Request], machines_seen: int
 ) -> Status:
     """Put together what the store knows of a run, wishes not yet obeyed included."""
-    kinds = {request.kind for request in requests}
+    kinds = [request.kind for request in requests]
+    keeps = [request for request in requests if request.data.get("keep_queue")]
     reading = run.reading
     wished = RequestKind.CHEAPEST_ON in kinds or run.cheapest is not None
     return Status(
@@ -89,6 +106,8 @@ def status_of(
         cheapest=wished and RequestKind.CHEAPEST_OFF not in kinds,
         cheapest_acted=run.cheapest is not None and run.cheapest.acted_at is not None,
         abort_requested=run.abort_requested_at is not None or RequestKind.ABORT in kinds,
+        keep_queue=run.keep_queue or bool(keeps),
+        wishes=tuple(dict.fromkeys(kinds)),
         outcome=run.outcome,
         dead_letters=run.dead_letters,
         queue=QueueStatus(
@@ -127,6 +146,38 @@ def _fleet(fleet: Fleet, run: Run) -> FleetStatus:
         target=fleet.target,
         fulfilled=fleet.fulfilled,
         active=fleet.active,
+    )
+
+
+def waivable_steps(run: Run) -> tuple[Step, ...]:
+    """The steps that a person may waive: those of a teardown that have not ended."""
+    if run.state is not State.TEARDOWN:
+        return ()
+    return tuple(step for step in run.steps if step.ended is None)
+
+
+def waivable(run: Run, name: str) -> Step:
+    """The step of that name, if it can be waived. Raises BadInput, naming those that can."""
+    steps = {step.name: step for step in waivable_steps(run)}
+    if name in steps:
+        return steps[name]
+    app_name = run.names.app_name
+    if not run.live:
+        raise BadInput(f"{app_name} (run {run.id}) has ended; there is no step left to waive.")
+    if run.state.watches:
+        raise BadInput(
+            f"{app_name} is {run.state}: nothing of it is being taken down, so there is no step "
+            f"to waive. `dcp-engine abort {app_name}` ends the run now."
+        )
+    ended = run.step(name)
+    what = (
+        f"The step {name} of {app_name} has ended already ({ended.ended})."
+        if ended and ended.ended
+        else f"{app_name} has no step named {name}."
+    )
+    raise BadInput(
+        what
+        + (f" These can be waived: {', '.join(steps)}." if steps else " None is left to waive.")
     )
 
 

@@ -15,6 +15,7 @@ from dcp_engine.errors import StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
 from dcp_engine.model import Run, Step, with_step
 from dcp_engine.ports import Aws, Cancelled
+from dcp_engine.words import counted
 
 FLEETS = "fleets"
 LAST_LOOK = "last-look"
@@ -60,7 +61,7 @@ class FleetStop:
                 f"AWS did not cancel {', '.join(failed)} and gave no lasting reason",
             )
         if alive:
-            return waiting(f"{len(alive)} machines have not ended yet")
+            return waiting(counted(len(alive), "machine has", "machines have") + " not ended yet")
         now = self._clock.now()
         self._drive.commit(lambda run: replace(run, machines_ended_at=now))
         return self._ended(answers)
@@ -71,7 +72,9 @@ class FleetStop:
         if not alive:
             return done("nothing recorded as the run's is alive")
         self._terminate(list(alive))
-        return waiting(f"{len(alive)} machines came up after the fleet was cancelled; ending them")
+        return waiting(
+            f"{counted(len(alive), 'machine')} came up after the fleet was cancelled and must end"
+        )
 
     def _cancel(self) -> Mapping[str, str]:
         run = self._drive.run
@@ -122,7 +125,8 @@ class FleetStop:
             None,
             (
                 "terminating",
-                f"Ending {len(instance_ids)} machines by their ids, because their fleet does not.",
+                f"Ending {counted(len(instance_ids), 'machine')} by instance id, because the "
+                "cancelled fleet has not ended what it started.",
                 {"machines": instance_ids},
             ),
         )

@@ -23,6 +23,7 @@ from dcp_engine.model import Ended, Problem, Run, Settings, Step, with_step
 from dcp_engine.plugins import in_words
 from dcp_engine.ports import Aws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
+from dcp_engine.words import counted
 
 LONGEST_PAUSE = timedelta(hours=1)
 SHORTEST_PAUSE = timedelta(milliseconds=500)
@@ -95,7 +96,8 @@ class Teardown:
                 self._drive.remember_unwritten(begun)
 
     def _ready(self, tried: set[str]) -> dict[str, Attempt]:
-        ended = self._drive.run.machines_ended_at is not None
+        fleets = self._drive.run.step(FLEETS)
+        ended = fleets is not None and fleets.ended is not None
         return {
             step.name: self._attempt(step)
             for step in self._steps
@@ -146,6 +148,7 @@ class Teardown:
             self._succeeded(name, result)
 
     def _succeeded(self, name: str, result: StepResult) -> None:
+        self._drive.answered = True
         now = self._clock.now()
         ended = Ended(result.ended) if result.ended else None
 
@@ -188,6 +191,7 @@ class Teardown:
                 pause = min(LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(failures - 1, 12))
             step = replace(
                 old,
+                reason=None,
                 attempts=old.attempts + 1,
                 failures=failures,
                 last_error=words,
@@ -217,7 +221,13 @@ def _failure_text(run: Run, name: str, words: str, tries: int) -> str:
         if run.machines_ended_at
         else "Machines may still be running and billed."
     )
+    # Machines are not left running for the sake of a tidy end, so that is not offered here.
+    waive = (
+        f" `dcp-engine waive {run.names.app_name} {name}` would end the run without it."
+        if name not in {FLEETS, LAST_LOOK}
+        else ""
+    )
     return (
-        f"The teardown step {name} has failed {tries} time{'s' * (tries != 1)}: {words}. {money} "
-        "It is tried again."
+        f"The teardown step {name} has failed {counted(tries, 'time')}: {words}. {money} "
+        f"It is tried again.{waive}"
     )

@@ -11,13 +11,17 @@ from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
+from dcp_engine.driver_tag import tag_of
 from dcp_engine.emptiness import add_reading
 from dcp_engine.errors import AwsError, Credentials, Denied, Missing
-from dcp_engine.model import Fleet, Identities, Reading, Run, Settings, with_fleet
+from dcp_engine.model import Fleet, Identities, Problem, Reading, Run, Settings, with_fleet
 from dcp_engine.ports import Aws, FleetFacts, QueueFacts
+from dcp_engine.words import counted
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
+# A fleet's end date is a problem when less than this is left.
+_SOON = timedelta(hours=24)
 
 
 class QueueSeen(Enum):
@@ -36,6 +40,8 @@ class Watch:
         self._aws = aws
         self._clock = clock
         self._settings = settings
+        self.looked_at: datetime | None = None
+        """When AWS answered the last look at the fleets, by its own clock."""
 
     def count_jobs(self) -> QueueSeen:
         """Count the queue. Raises Credentials."""
@@ -43,6 +49,7 @@ class Watch:
         try:
             facts = self._aws.queue.look(run.identities.queue_url)
         except Missing:
+            self._drive.answered = True
             return self._queue_missing()
         except Credentials:
             raise
@@ -55,6 +62,7 @@ class Watch:
                 error,
             )
             return QueueSeen.UNKNOWN
+        self._drive.answered = True
         recorded = run.identities.queue_created_at
         if recorded is not None and facts.created_at != recorded:
             # Another queue of the same name is a neighbour's, whatever it holds.
@@ -108,6 +116,7 @@ class Watch:
             return False
         self._drive.seen_machines({i: f for f, ids in active.items() for i in ids})
         now = self._clock.now()
+        self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
         events = []
         for fleet in run.fleets:
             fact = facts.get(fleet.id)
@@ -132,9 +141,11 @@ class Watch:
         self._drive.problems(
             {
                 "fleet-unreadable": None,
-                "fleet-missing": _fleet_missing(run),
+                "fleet-missing": _for_a_person("fleet-missing", _fleet_missing(run), now),
                 "fleet-errors": _in_words([t.text for t in troubles], run),
-                "no-capacity": _no_capacity(run),
+                "no-capacity": _for_a_person("no-capacity", _no_capacity(run), now),
+                "fleet-cancelled": _cancelled_by_hand(run),
+                "fleet-ends": _near_its_end(run, now),
             }
         )
         return True
@@ -207,6 +218,7 @@ def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
         run.identities,
         queue_url=facts.url,
         queue_created_at=facts.created_at,
+        queue_retention=facts.retention or run.identities.queue_retention,
         dead_letter_queue_arn=facts.dead_letter_queue_arn,
     )
     return replace(
@@ -224,7 +236,17 @@ def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime)
         # AWS forgets ended requests after 48 hours; one that was never seen stays unknown.
         if fleet.observed_at is None:
             return fleet
-        return replace(fleet, state="gone", target=0, fulfilled=0.0, active=0, observed_at=now)
+        return replace(
+            fleet,
+            state="gone",
+            target=0,
+            fulfilled=0.0,
+            active=0,
+            driver=None,
+            driven_until=None,
+            observed_at=now,
+        )
+    mark = tag_of(fact.tags, fact.observed_at)
     return replace(
         fleet,
         state=fact.state,
@@ -234,8 +256,15 @@ def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime)
         active=machines,
         largest_weight=fact.largest_weight,
         valid_until=fact.valid_until,
+        driver=mark.store if mark else None,
+        driven_until=mark.until if mark else None,
         observed_at=now,
     )
+
+
+def _for_a_person(name: str, text: str | None, now: datetime) -> Problem | None:
+    """A problem that time alone does not mend."""
+    return Problem(name=name, since=now, text=text, needs_person=True) if text else None
 
 
 def _fleet_missing(run: Run) -> str | None:
@@ -255,9 +284,36 @@ def _no_capacity(run: Run) -> str | None:
     if run.active_machines:
         return None
     return (
-        f"{waiting} jobs wait and no fleet of the run is alive any more: nobody works on them. "
-        "Start the cluster again and register the new monitor file, or "
-        f"`dcp-engine abort {run.names.app_name}` to give them up."
+        f"{counted(waiting, 'job is', 'jobs are')} left and no fleet of the run is alive any more: "
+        "no work is done. Start the cluster again and register the new monitor file; or give up "
+        f"what is left with `dcp-engine abort {run.names.app_name}`."
+    )
+
+
+def _cancelled_by_hand(run: Run) -> str | None:
+    left = [fleet for fleet in run.fleets if fleet.state == "cancelled_running"]
+    if not left:
+        return None
+    machines = sum(fleet.active or 0 for fleet in left)
+    return (
+        f"Somebody cancelled {', '.join(fleet.id for fleet in left)} and left "
+        f"{counted(machines, 'machine')} running. What runs works on and is ended with the run; "
+        "what dies is not replaced. If the jobs need more, start the cluster again."
+    )
+
+
+def _near_its_end(run: Run, now: datetime) -> str | None:
+    ends = [
+        fleet
+        for fleet in run.fleets
+        if fleet.live and fleet.valid_until and fleet.valid_until - now < _SOON
+    ]
+    if not ends:
+        return None
+    fleet = min(ends, key=lambda fleet: fleet.valid_until or now)
+    return (
+        f"The fleet {fleet.id} ends at {fleet.valid_until:%Y-%m-%d %H:%M} UTC, jobs left or not. "
+        "Start the cluster again before then if the work takes longer."
     )
 
 

@@ -1,9 +1,11 @@
 """The watching half of a tick: look, decide, move; in PENDING, RUNNING and DRAINING."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dcp_engine import words
 from dcp_engine.clock import Clock
 from dcp_engine.decide import Decision, decide, orphans_possible
 from dcp_engine.drive import Drive
@@ -17,16 +19,27 @@ _IDENTIFY = "record-identities"
 
 
 class Watching:
-    """One pass over a run whose work is not over."""
+    """One pass over a run whose work is not over.
+
+    `after_look` is called whenever the fleets were seen, with the moment by AWS's clock.
+    """
 
     def __init__(
-        self, drive: Drive, watch: Watch, mover: Mover, clock: Clock, settings: Settings
+        self,
+        drive: Drive,
+        watch: Watch,
+        mover: Mover,
+        clock: Clock,
+        settings: Settings,
+        *,
+        after_look: Callable[[datetime], None],
     ) -> None:
         self._drive = drive
         self._watch = watch
         self._mover = mover
         self._clock = clock
         self._settings = settings
+        self._after_look = after_look
 
     def one_pass(self) -> None:
         """Count, look where it is due, and make every move that follows. Raises Credentials."""
@@ -37,6 +50,7 @@ class Watching:
             before = self._watch.count_dead_letters()
             self._drive.commit(lambda run: replace(run, dead_letters_before=before))
         fell = _fell(before_count, self._drive.run.reading)
+        self._note_long_absence(before_count, fell)
         self._look(now=idle and fell > 0)
         if counted is QueueSeen.COUNTED:
             self._note_unworked()
@@ -50,6 +64,28 @@ class Watching:
                 self._end(decision)
                 return
             self._follow(decision)
+
+    def _note_long_absence(self, before: Reading | None, fell: int) -> None:
+        """Jobs that were left when nobody looked for longer than the queue keeps a job.
+
+        They were worked on or they expired; which, nobody can say any more.
+        """
+        run = self._drive.run
+        now, keeps = run.reading, run.identities.queue_retention
+        if before is None or now is None or keeps is None or not fell:
+            return
+        absent = now.at - before.at
+        if absent < keeps:
+            return
+        text = (
+            f"Nobody looked at {run.names.app_name} for {words.counted(absent.days, 'day')}, and "
+            f"its queue keeps a job for {words.counted(keeps.days, 'day')}. Of the jobs that were "
+            f"left then {fell} are gone; they may have expired before anybody worked on them."
+        )
+        self._drive.commit(
+            lambda run: replace(run, unworked_fall=run.unworked_fall + fell),
+            events=[("long-absence", text, {"jobs": fell, "days": absent.days})],
+        )
 
     def _note_unworked(self) -> None:
         """Note how many jobs went away while no machine was up: nobody worked on those.
@@ -79,7 +115,10 @@ class Watching:
             fleet.live or fleet.observed_at is None for fleet in run.fleets
         )
         if now or coming or self._due(_LOOK, self._settings.downscale_interval):
-            self._looked(_LOOK, self._watch.look_at_fleets(why_late=coming))
+            seen = self._watch.look_at_fleets(why_late=coming)
+            self._looked(_LOOK, seen)
+            if seen and self._watch.looked_at is not None:
+                self._after_look(self._watch.looked_at)
         if self._due(_IDENTIFY, self._settings.alarm_sweep_interval):
             self._looked(_IDENTIFY, self._watch.record_identities())
 
@@ -145,7 +184,7 @@ class Watching:
         def graced(run: Run) -> Run:
             return replace(run, orphans_until=until)
 
-        text = f"The queue shows no work, but {why}. They get until {until:%H:%M:%S} UTC."
+        text = f"The queue shows no work, but {why}. They get until {until:%H:%M:%S} UTC to finish."
         self._drive.commit(graced, events=[("orphan-grace", text, {"until": until.isoformat()})])
         return True
 

@@ -10,6 +10,7 @@ from dcp_engine.drive import Drive
 from dcp_engine.machine import Move
 from dcp_engine.model import (
     Cheapest,
+    Ended,
     Fleet,
     Outcome,
     Request,
@@ -17,6 +18,7 @@ from dcp_engine.model import (
     Run,
     State,
     with_fleet,
+    with_step,
 )
 from dcp_engine.moves import Mover
 
@@ -26,6 +28,11 @@ EventParts = tuple[str, str, dict[str, Any]]
 def obey(drive: Drive, mover: Mover) -> None:
     """Carry out every wish that waits, oldest first, each in one commit with its event."""
     for request in drive.wishes():
+        if request.kind is RequestKind.RELEASE:
+            drive.commit(consumed=[request])
+            if drive.run.live:
+                _release(mover)
+            continue
         change, event = _OBEY[request.kind](drive.run, request)
         drive.commit(change, events=[event] if event else [], consumed=[request])
     run = drive.run
@@ -37,15 +44,52 @@ def obey(drive: Drive, mover: Mover) -> None:
         )
 
 
+def _release(mover: Mover) -> None:
+    mover.move(
+        Move.RELEASE,
+        "a person asked to stop watching; nothing in AWS was touched by that",
+        lambda run: replace(run, outcome=Outcome.RELEASED),
+    )
+
+
 def _abort(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     if run.state is State.EXPORTED:
         return _same, None
 
-    def change(run: Run) -> Run:
-        return replace(run, abort_requested_at=run.abort_requested_at or request.at)
+    keep = bool(request.data.get("keep_queue"))
 
-    text = "A person asked to end the run now, jobs left or not."
+    def change(run: Run) -> Run:
+        return replace(
+            run,
+            abort_requested_at=run.abort_requested_at or request.at,
+            keep_queue=run.keep_queue or keep,
+        )
+
+    text = "A person asked to end the run now, jobs left or not" + (
+        "; the queue is kept with what is in it." if keep else "."
+    )
     return change, ("abort", text, dict(request.data))
+
+
+def _waive(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
+    name = str(request.data["step"])
+    step = run.step(name)
+    if step is None or step.ended is not None:
+        text = f"The step {name} was not waived: " + (
+            f"it has ended already ({step.ended})." if step else "the run has no such step now."
+        )
+        return _same, ("waive", text, {"step": name})
+    waived = replace(
+        step, ended=Ended.WAIVED, reason="a person said so", ended_at=request.at, next_at=None
+    )
+
+    def change(run: Run) -> Run:
+        run = with_step(run, waived)
+        problems = tuple(p for p in run.problems if p.name != f"step-{name}")
+        return replace(run, problems=problems)
+
+    text = f"A person waived the step {name}: it is left as it is, and the run goes on without it."
+    return change, ("waive", text, {"step": name, "last_error": step.last_error})
 
 
 def _cheapest_on(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
@@ -71,9 +115,33 @@ def _cheapest_off(run: Run, request: Request) -> tuple[Callable[[Run], Run], Eve
     return change, ("cheapest", f"Cheapest mode was disengaged at {_clock(request.at)}.", {})
 
 
+def _take_over(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
+    if not run.live:
+        return _same, None
+
+    def change(run: Run) -> Run:
+        return replace(run, taking_over=request.at, disarming=True, duties=_now(run))
+
+    text = (
+        "A person asked to take the run over: it is driven from here now, whoever else did, and "
+        "Auto-Monitor's alarms are disarmed if there are any."
+    )
+    return change, ("take-over", text, {})
+
+
 def _add_fleet(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
-    fleet_id = str(request.data["fleet_id"])
-    start = datetime.fromisoformat(str(request.data["start_time"]))
+    return adopting(
+        run,
+        str(request.data["fleet_id"]),
+        datetime.fromisoformat(str(request.data["start_time"])),
+        request.at,
+    )
+
+
+def adopting(
+    run: Run, fleet_id: str, start: datetime, at: datetime
+) -> tuple[Callable[[Run], Run], EventParts | None]:
+    """The change and the event by which a fleet named in the run's own file becomes the run's."""
     if fleet_id in run.fleet_ids:
         return _same, None
     if not run.state.watches:
@@ -85,9 +153,13 @@ def _add_fleet(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventP
         return _same, ("fleet-not-adopted", text, {"fleet": fleet_id})
 
     def change(run: Run) -> Run:
-        run = with_fleet(run, Fleet(id=fleet_id, added_at=request.at, start_time=start))
+        run = with_fleet(run, Fleet(id=fleet_id, added_at=at, start_time=start))
         return replace(
-            run, earliest_start=min(run.earliest_start, start), unworked_fall=0, duties=_now(run)
+            run,
+            earliest_start=min(run.earliest_start, start),
+            unworked_fall=0,
+            idle_jobs=None,
+            duties=_now(run),
         )
 
     return change, ("fleet-added", f"Fleet {fleet_id} now works for this run too.", {})
@@ -113,4 +185,6 @@ _OBEY: dict[
     RequestKind.CHEAPEST_ON: _cheapest_on,
     RequestKind.CHEAPEST_OFF: _cheapest_off,
     RequestKind.ADD_FLEET: _add_fleet,
+    RequestKind.WAIVE: _waive,
+    RequestKind.TAKE_OVER: _take_over,
 }

@@ -4,30 +4,18 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from dcp_engine.aws import alarm_shapes as shapes
 from dcp_engine.aws import operations as op
+from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import instance_of_alarm
 from dcp_engine.errors import Missing
 from dcp_engine.model import Run
-from dcp_engine.ports import AlarmFacts
+from dcp_engine.ports import AlarmFacts, QueueAlarm
 
 # Amazon CloudWatch API Reference: MaxRecords of DescribeAlarms, names in DeleteAlarms.
 _PAGE = 100
-
-
-class _Dimension(msgspec.Struct, frozen=True):
-    name: str = msgspec.field(name="Name")
-    value: str = msgspec.field(name="Value")
-
-
-class _Alarm(msgspec.Struct, frozen=True):
-    name: str = msgspec.field(name="AlarmName")
-    dimensions: tuple[_Dimension, ...] = msgspec.field(name="Dimensions", default=())
-
-
-class _Alarms(msgspec.Struct, frozen=True):
-    alarms: tuple[_Alarm, ...] = msgspec.field(name="MetricAlarms")
 
 
 class CloudWatchAlarms:
@@ -46,18 +34,12 @@ class CloudWatchAlarms:
         app_name = self._run().names.app_name
         pages = self._edge.pages(
             op.DESCRIBE_ALARMS,
-            lambda answer: answer.take(_Alarms),
+            lambda answer: _of_machines(answer, app_name),
             AlarmNamePrefix=f"{app_name}_",
             AlarmTypes=["MetricAlarm"],
             MaxRecords=_PAGE,
         )
-        found = []
-        for alarm in (alarm for page in pages for alarm in page.alarms):
-            instance_id = instance_of_alarm(alarm.name, app_name)
-            watched = {d.value for d in alarm.dimensions if d.name == "InstanceId"}
-            if instance_id is not None and watched <= {instance_id}:
-                found.append(AlarmFacts(name=alarm.name, instance_id=instance_id))
-        return tuple(found)
+        return tuple(alarm for page in pages for alarm in page)
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete alarms of the run; those that are gone are fine.
@@ -66,6 +48,29 @@ class CloudWatchAlarms:
         """
         for batch in batches(list(dict.fromkeys(names)), _PAGE):
             self._delete(batch)
+
+    def queue_alarms(self) -> tuple[QueueAlarm, ...]:
+        """Those of Auto-Monitor's two alarms that are there."""
+        names = self._run().names.queue_alarms
+        pages = self._edge.pages(
+            op.DESCRIBE_ALARMS,
+            lambda answer: answer.take(shapes.QueueAlarms),
+            AlarmNames=list(names),
+            AlarmTypes=["MetricAlarm"],
+        )
+        return tuple(
+            QueueAlarm(name=alarm.name, armed=alarm.armed)
+            for page in pages
+            for alarm in page.alarms
+            if alarm.name in names
+        )
+
+    def disarm(self, names: Sequence[str]) -> None:
+        """Have those of Auto-Monitor's two alarms do nothing when they go off.
+
+        They stay and still show their state (Amazon CloudWatch API, DisableAlarmActions).
+        """
+        self._edge.call(op.DISABLE_ALARM_ACTIONS, AlarmNames=list(dict.fromkeys(names)))
 
     def delete_dashboard(self) -> bool:
         """Delete the dashboard of exactly the run's name; False when there was none."""
@@ -85,3 +90,24 @@ class CloudWatchAlarms:
                 middle = len(names) // 2
                 self._delete(names[:middle])
                 self._delete(names[middle:])
+
+
+def _of_machines(answer: Answer, app_name: str) -> list[AlarmFacts]:
+    """The run's own among the alarms of one page; the shape of a neighbour's is no matter."""
+    found = []
+    for any_alarm, entry in zip(
+        answer.take(shapes.AnyAlarms).alarms, answer.body["MetricAlarms"], strict=True
+    ):
+        instance_id = instance_of_alarm(any_alarm.name, app_name)
+        if instance_id is None:
+            continue
+        try:
+            alarm = msgspec.convert(entry, shapes.MachineAlarm)
+        except msgspec.ValidationError as error:
+            raise answer.unreadable(f"{error}") from None
+        watched = {d.value for d in alarm.dimensions if d.name == "InstanceId"}
+        if watched <= {instance_id}:
+            found.append(
+                AlarmFacts(name=alarm.name, instance_id=instance_id, altered=alarm.altered)
+            )
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from dcp_engine import driver_tag
 from dcp_engine.aws.arn import Arn
 from dcp_engine.aws.operations import Operation
 from dcp_engine.errors import NotOurs
@@ -77,6 +78,12 @@ class Gate:
                 return _only(params, "InstanceIds") or _all_in(
                     "the machine", params["InstanceIds"], self._machines()
                 )
+            case "ec2:CreateTags" | "ec2:DeleteTags":
+                return (
+                    _only(params, "Resources", "Tags")
+                    or _all_in("the fleet", params["Resources"], run.fleet_ids)
+                    or _driver_tag(params["Tags"])
+                )
             case "ecs:UpdateService":
                 return (
                     _only(params, "cluster", "service", "desiredCount")
@@ -109,6 +116,10 @@ class Gate:
                 )
             case "cloudwatch:DeleteAlarms":
                 return _only(params, "AlarmNames") or _alarms(run, params["AlarmNames"])
+            case "cloudwatch:DisableAlarmActions":
+                return _only(params, "AlarmNames") or _all_in(
+                    "the alarm", params["AlarmNames"], names.queue_alarms
+                )
             case "cloudwatch:DeleteDashboards":
                 return _only(params, "DashboardNames") or _is(
                     params, "DashboardNames", [names.dashboard]
@@ -160,6 +171,15 @@ def _all_in(what: str, values: object, own: Iterable[str]) -> str | None:
     if not strangers:
         return None
     return f"{what} {', '.join(map(str, strangers))} was never recorded as this run's"
+
+
+def _driver_tag(tags: object) -> str | None:
+    """Exactly one tag, the driver's mark, with a value: without one DeleteTags takes any."""
+    match tags:
+        case [{"Key": driver_tag.KEY, "Value": str(value), **others}] if value and not others:
+            return None
+        case _:
+            return f"the tags {tags!r} are not just the mark {driver_tag.KEY} of who drives the run"
 
 
 def _queue(run: Run, url: object) -> str | None:

@@ -74,6 +74,8 @@ CANCEL_FLEETS = _change("ec2", "CancelSpotFleetRequests")
 
 DESCRIBE_INSTANCES = _read("ec2", "DescribeInstances", "Reservations", token="NextToken")
 TERMINATE_INSTANCES = _change("ec2", "TerminateInstances", "TerminatingInstances")
+CREATE_TAGS = _change("ec2", "CreateTags")
+DELETE_TAGS = _change("ec2", "DeleteTags")
 
 DESCRIBE_SERVICES = _read("ecs", "DescribeServices", "services")
 UPDATE_SERVICE = _change("ecs", "UpdateService", "service")
@@ -90,6 +92,7 @@ DELETE_CLUSTER = _change("ecs", "DeleteCluster", "cluster")
 
 DESCRIBE_ALARMS = _read("cloudwatch", "DescribeAlarms", "MetricAlarms", token="NextToken")
 DELETE_ALARMS = _change("cloudwatch", "DeleteAlarms")
+DISABLE_ALARM_ACTIONS = _change("cloudwatch", "DisableAlarmActions")
 DELETE_DASHBOARDS = _change("cloudwatch", "DeleteDashboards")
 
 DESCRIBE_LOG_GROUPS = _read("logs", "DescribeLogGroups", "logGroups", token="nextToken")
@@ -112,6 +115,8 @@ OPERATIONS: tuple[Operation, ...] = (
     CANCEL_FLEETS,
     DESCRIBE_INSTANCES,
     TERMINATE_INSTANCES,
+    CREATE_TAGS,
+    DELETE_TAGS,
     DESCRIBE_SERVICES,
     UPDATE_SERVICE,
     DELETE_SERVICE,
@@ -124,6 +129,7 @@ OPERATIONS: tuple[Operation, ...] = (
     DELETE_CLUSTER,
     DESCRIBE_ALARMS,
     DELETE_ALARMS,
+    DISABLE_ALARM_ACTIONS,
     DELETE_DASHBOARDS,
     DESCRIBE_LOG_GROUPS,
     CREATE_EXPORT_TASK,

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from dcp_engine import driver_tag
 from dcp_engine.aws import operations as op
 from dcp_engine.aws import spot_shapes as shapes
 from dcp_engine.aws.answer import Answer, utc
@@ -131,6 +133,21 @@ class SpotCapacity:
                     outcome.update(self._cancel_singly(batch))
         return outcome
 
+    def claim(self, fleet_ids: Sequence[str], value: str) -> None:
+        """Put the driver's mark on the fleets, in place of any other (Amazon EC2 API, CreateTags).
+
+        Raises Missing when AWS does not know one of them.
+        """
+        self._edge.call(op.CREATE_TAGS, **_mark(fleet_ids, value))
+
+    def disclaim(self, fleet_ids: Sequence[str], value: str) -> None:
+        """Take the driver's mark away where it has exactly this value.
+
+        EC2 leaves a tag that has another value by now (Amazon EC2 API Reference, DeleteTags), so
+        a mark that somebody else put there meanwhile stays.
+        """
+        self._edge.call(op.DELETE_TAGS, **_mark(fleet_ids, value))
+
     def _cancel_singly(self, ids: Sequence[str]) -> Mapping[str, Cancelled]:
         outcome: dict[str, Cancelled] = {}
         for fleet_id in ids:
@@ -166,6 +183,11 @@ class SpotCapacity:
             return self._describe([fleet_id]).get(fleet_id)
         except Missing:
             return None
+
+
+def _mark(fleet_ids: Sequence[str], value: str) -> dict[str, Any]:
+    tags = [{"Key": driver_tag.KEY, "Value": value}]
+    return {"Resources": list(dict.fromkeys(fleet_ids)), "Tags": tags}
 
 
 def _refuse_unmodifiable(fleet: FleetFacts, target: int) -> None:
@@ -206,6 +228,7 @@ def _facts(answer: Answer) -> dict[str, FleetFacts]:
             largest_weight=config.largest_weight,
             activity=entry.activity,
             valid_until=None if config.valid_until is None else utc(config.valid_until),
+            tags={tag.key: tag.value for tag in entry.tags},
             observed_at=answer.at(),
         )
     return found

@@ -33,6 +33,11 @@ class Config(msgspec.Struct, frozen=True):
         return max([1.0, *(launch.weight for launch in launches if launch.weight is not None)])
 
 
+class _Tag(msgspec.Struct, frozen=True):
+    key: str = msgspec.field(name="Key")
+    value: str = msgspec.field(name="Value", default="")
+
+
 class FleetEntry(msgspec.Struct, frozen=True):
     """SpotFleetRequestConfig."""
 
@@ -40,6 +45,7 @@ class FleetEntry(msgspec.Struct, frozen=True):
     state: str = msgspec.field(name="SpotFleetRequestState")
     config: Config = msgspec.field(name="SpotFleetRequestConfig")
     activity: str | None = msgspec.field(name="ActivityStatus", default=None)
+    tags: tuple[_Tag, ...] = msgspec.field(name="Tags", default=())
 
 
 class Fleets(msgspec.Struct, frozen=True):

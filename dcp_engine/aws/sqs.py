@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -53,6 +53,9 @@ class SqsQueue:
                     visible=visible, in_flight=in_flight, delayed=delayed, at=answer.at()
                 ),
                 dead_letter_queue_arn=_dead_letter_queue(answer, attributes),
+                retention=timedelta(seconds=_whole(answer, attributes, "MessageRetentionPeriod"))
+                if "MessageRetentionPeriod" in attributes
+                else None,
             )
 
         return self._edge.read(op.GET_QUEUE_ATTRIBUTES, facts, QueueUrl=url, AttributeNames=["All"])

@@ -167,6 +167,14 @@ def translate(operation: Operation, error: Exception) -> AwsError:  # noqa: PLR0
         return error
     if isinstance(error, boto.ClientError):
         return _answered(operation, error)
+    if isinstance(error, boto.ProfileNotFound):
+        named = error.kwargs.get("profile")
+        return Credentials(
+            operation.label,
+            kind,
+            f"there is no profile {named!r} in your AWS configuration. Give --profile or "
+            "AWS_PROFILE a name that `aws configure list-profiles` shows",
+        )
     if isinstance(error, NO_CREDENTIALS):
         return Credentials(operation.label, kind, f"{_CREDENTIALS} (botocore's reason: {kind}).")
     if isinstance(error, BROKEN_ANSWER):
@@ -177,6 +185,13 @@ def translate(operation: Operation, error: Exception) -> AwsError:  # noqa: PLR0
             kind,
             "AWS could not be reached or did not answer in time, so nothing is known. If this "
             "lasts, check this computer's network, proxy and region",
+        )
+    if isinstance(error, ValueError) and "endpoint" in str(error).lower():
+        return Invalid(
+            operation.label,
+            kind,
+            "the address in AWS_ENDPOINT_URL (or endpoint_url in your AWS configuration) is not a "
+            "web address like http://127.0.0.1:5000; correct it, or unset it to reach AWS itself",
         )
     if isinstance(error, boto.NoRegionError):
         return Invalid(
@@ -236,7 +251,12 @@ def _answered(operation: Operation, error: boto.ClientError) -> AwsError:
         Unreadable: f"an answer that is not AWS's own came (HTTP {status}), perhaps a proxy's.",
         Busy: "something else holds this at present; it is tried again later.",
         Missing: "AWS says that it does not exist.",
-        Denied: f"the credentials work but do not allow this; grant {operation.permission}.",
+        Denied: "the credentials work but do not allow this; "
+        + (
+            f"grant {operation.permission}."
+            if operation.permission
+            else "it needs no permission, so a policy of the organisation forbids it."
+        ),
         Invalid: "AWS will not accept this request as it stands.",
     }
     if kind is Unreadable:

@@ -2,10 +2,10 @@
 
 The worker places `APP_NAME_<instance-id>` for its machine and nobody takes it away when the
 machine dies. They are found by their exact names, on every page, however long ago the machine
-died.
+died. One that is not any more as the worker placed it is a person's, and waits for the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dcp_engine.hookspecs import (
     Context,
@@ -17,9 +17,14 @@ from dcp_engine.hookspecs import (
     hookimpl,
 )
 from dcp_engine.model import Settings, State
+from dcp_engine.ports import AlarmFacts
+from dcp_engine.words import counted
 
 # An alarm of a machine in one of these states guards nothing any more.
 _GONE = frozenset({"shutting-down", "terminated"})
+_ALTERED = "altered-alarms"
+# So many altered alarms are named in the problem; each has an event of its own.
+_SHOWN = 3
 
 
 @hookimpl
@@ -40,37 +45,76 @@ def teardown_steps() -> Sequence[TeardownStep]:
     return [TeardownStep(name="alarms", run=delete_all, after_machines=True)]
 
 
-def sweep(context: Context) -> DutyResult | None:
-    """Delete the alarms of machines that are really gone."""
-    dead = _of_dead_machines(context, known_dead=frozenset())
+def sweep(context: Context) -> DutyResult:
+    """Delete the alarms of machines that are really gone; tell of those that somebody altered.
+
+    What a person altered they have a reason for, so it stays until the run is torn down.
+    """
+    alarms = context.aws.alarms.of_machines()
+    altered = {alarm.name: alarm.altered for alarm in alarms if alarm.altered}
+    _tell(context, altered)
+    untouched = [alarm for alarm in alarms if not alarm.altered]
+    dead = _of_dead_machines(context, untouched, known_dead=frozenset())
     if dead:
-        _delete(context, dead, f"Deleting {len(dead)} alarms of machines that are gone.")
-    return None
+        _delete(context, dead, f"Deleting {_of_gone(len(dead))}.")
+    return DutyResult(problems={_ALTERED: _altered(context, altered) if altered else None})
 
 
 def delete_all(context: Context) -> StepResult:
     """Delete every alarm of the run: live and dead machines', and Auto-Monitor's two."""
     # This step waits for the machines: every recorded one has ended.
-    dead = _of_dead_machines(context, known_dead=frozenset(context.machines()))
+    alarms = context.aws.alarms.of_machines()
+    dead = _of_dead_machines(context, alarms, known_dead=frozenset(context.machines()))
     names = [*dead, *context.run.names.queue_alarms]
-    _delete(context, names, f"Deleting {len(names) - 2} idle alarms and Auto-Monitor's two.")
-    return done(f"{len(names) - 2} idle alarms deleted, and Auto-Monitor's two if they were there")
+    idle = counted(len(names) - 2, "idle alarm")
+    _delete(context, names, f"Deleting {idle}, and Auto-Monitor's two if they are there.")
+    return done(f"{idle} deleted, and Auto-Monitor's two if they were there")
 
 
-def _of_dead_machines(context: Context, *, known_dead: frozenset[str]) -> list[str]:
-    """Alarms whose machine is gone.
+def _of_dead_machines(
+    context: Context, found: Iterable[AlarmFacts], *, known_dead: frozenset[str]
+) -> list[str]:
+    """Those of the alarms whose machine is gone.
 
     A machine of somebody else's that happens to be watched by an alarm of such a name is alive and
     keeps it.
     """
-    alarms = {
-        alarm.instance_id: alarm.name
-        for alarm in context.aws.alarms.of_machines()
-        if alarm.instance_id is not None
-    }
+    alarms = {alarm.instance_id: alarm.name for alarm in found if alarm.instance_id is not None}
     unsure = [i for i in alarms if i not in known_dead]
     states = context.aws.machines.states(unsure) if unsure else {}
     return [name for i, name in alarms.items() if i not in states or states[i] in _GONE]
+
+
+def _tell(context: Context, altered: Mapping[str, str]) -> None:
+    """One event for each altered alarm, once."""
+    told = set(context.memory.get("altered", ()))
+    for name, difference in altered.items():
+        if name in told:
+            continue
+        told.add(name)
+        context.commit(
+            event="altered-alarm",
+            text=(
+                f"Somebody altered the alarm {name} ({difference}). It is left alone until the run "
+                "is torn down."
+            ),
+            data={"alarm": name, "difference": difference},
+            memory={"altered": sorted(told)},
+        )
+
+
+def _altered(context: Context, altered: Mapping[str, str]) -> str:
+    first = [f"{name} ({difference})" for name, difference in list(altered.items())[:_SHOWN]]
+    more = [f"and {len(altered) - _SHOWN} more"] if len(altered) > _SHOWN else []
+    return (
+        f"Somebody altered {counted(len(altered), 'idle alarm')} of {context.run.names.app_name}: "
+        f"{', '.join([*first, *more])}. An altered alarm may not end its machine when that has "
+        "nothing to do. dcp-engine leaves it alone until the run is torn down."
+    )
+
+
+def _of_gone(number: int) -> str:
+    return counted(number, "alarm of a machine that is", "alarms of machines that are") + " gone"
 
 
 def _delete(context: Context, names: list[str], text: str) -> None:

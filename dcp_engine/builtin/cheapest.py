@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dcp_engine.builtin.downscale import lower
 from dcp_engine.hookspecs import Context, Duty, DutyResult, hookimpl
 from dcp_engine.model import Run, State
+from dcp_engine.words import counted
 
 # Looked at in every tick, so that it acts in the first one after its time.
 _EVERY_TICK = timedelta(0)
@@ -51,8 +52,8 @@ def cheapest(context: Context) -> DutyResult | None:
         context.commit(
             event="cheapest",
             text=(
-                f"Cheapest mode acts now: {came:g} of the requested {requested} units of capacity "
-                "have come, and no more will."
+                f"Cheapest mode acts now: {came:g} of the requested "
+                f"{counted(requested, 'unit')} of capacity came, and no more will."
             ),
             data={"fulfilled": came, "target": requested},
             memory={"announced": True},

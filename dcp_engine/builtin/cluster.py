@@ -1,8 +1,9 @@
 """The run's ECS cluster, unless it is the default one or anybody uses it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from dcp_engine.errors import Busy
+from dcp_engine.errors import AwsError, Busy, Credentials, OutOfTime
 from dcp_engine.hookspecs import (
     Context,
     StepResult,
@@ -12,6 +13,10 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
+from dcp_engine.words import counted
+
+# A service drains until its last task has stopped, which takes minutes as a rule.
+_PATIENCE = timedelta(hours=24)
 
 
 @hookimpl
@@ -20,22 +25,30 @@ def teardown_steps() -> Sequence[TeardownStep]:
 
 
 def delete_cluster(context: Context) -> StepResult:
-    """Deregister the run's dead machines from the cluster; delete it if it is empty then."""
+    """Deregister the run's dead machines from the cluster; delete it if it is empty then.
+
+    What AWS does not bring to an end within a day does not keep the run from its own.
+    """
     name = context.run.names.cluster
-    _deregister_own(context)
+    if hindered := _ended_machines_hinder(context):
+        return hindered
     if name == "default":
         return kept("the default cluster is everybody's")
     cluster = context.aws.service.cluster()
     if cluster is None:
         return done("there was none any more")
-    if _own_service_is_going(context):
-        return waiting("the run's own service is not gone from it yet")
+    if hindered := _own_service_hinders(context):
+        return hindered
     if not cluster.unused:
         return kept(
-            f"in use: {cluster.services} services, "
-            f"{cluster.running_tasks + cluster.pending_tasks} tasks, "
-            f"{cluster.container_instances} machines"
+            f"in use: {counted(cluster.services, 'service')}, "
+            f"{counted(cluster.running_tasks + cluster.pending_tasks, 'task')}, "
+            f"{counted(cluster.container_instances, 'machine')}"
         )
+    return _delete(context, name)
+
+
+def _delete(context: Context, name: str) -> StepResult:
     context.commit(event="cluster", text=f"Deleting the cluster {name}, which is empty.")
     try:
         context.aws.service.delete_cluster()
@@ -44,16 +57,44 @@ def delete_cluster(context: Context) -> StepResult:
     return done(f"cluster {name} deleted")
 
 
-def _own_service_is_going(context: Context) -> bool:
-    """Whether the run's own service is still in the cluster, and will not stay.
+def _ended_machines_hinder(context: Context) -> StepResult | None:
+    try:
+        _deregister_own(context)
+    except (Credentials, OutOfTime):
+        raise
+    except AwsError as error:
+        if _has_patience(context):
+            raise
+        return kept(f"ended machines of the run could not be deregistered from it: {error}")
+    return None
 
-    Steps go side by side, so that it may not even be asked to go yet.
-    """
+
+def _own_service_hinders(context: Context) -> StepResult | None:
+    """Steps go side by side, so that the service may not even be asked to go yet."""
     step = context.run.step("service")
     if step is not None and step.ended is None:
-        return True
+        return waiting("the run's own service is not gone from it yet")
     service = context.aws.service.describe()
-    return service is not None and service.status == "DRAINING"
+    if service is None or service.status != "DRAINING":
+        return None
+    if _has_patience(context):
+        waited = context.clock.now().timestamp() - float(context.memory["hindered_since"])
+        # The money has stopped: the longer it takes, the less often is it asked for.
+        return waiting(
+            "the run's own service is still draining in it",
+            next_in=timedelta(seconds=min(3600.0, max(1.0, waited / 4))),
+        )
+    return kept(f"the run's own service {context.run.names.service} has been draining for a day")
+
+
+def _has_patience(context: Context) -> bool:
+    """Whether it is less than a day since something first stood in the way."""
+    now = context.clock.now().timestamp()
+    since = context.memory.get("hindered_since")
+    if since is None:
+        context.commit(memory={**context.memory, "hindered_since": now})
+        return True
+    return bool(now - float(since) < _PATIENCE.total_seconds())
 
 
 def _deregister_own(context: Context) -> None:
@@ -63,9 +104,20 @@ def _deregister_own(context: Context) -> None:
     """
     own = set(context.machines())
     mine = [i for i in context.aws.service.container_instances() if i.instance_id in own]
-    if mine:
+    if mine and context.memory.get("deregistering") != len(mine):
         context.commit(
-            event="cluster", text=f"Deregistering {len(mine)} ended machines from the cluster."
+            event="cluster",
+            text=f"Deregistering {counted(len(mine), 'ended machine')} from the cluster.",
+            memory={**context.memory, "deregistering": len(mine)},
         )
+    refused: AwsError | None = None
     for instance in mine:
-        context.aws.service.deregister_container_instance(instance)
+        try:
+            context.aws.service.deregister_container_instance(instance)
+        except (Credentials, OutOfTime):
+            raise
+        except AwsError as error:
+            # One that cannot be deregistered does not keep the others.
+            refused = refused or error
+    if refused:
+        raise refused

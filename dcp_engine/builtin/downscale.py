@@ -15,6 +15,7 @@ from dcp_engine.emptiness import need
 from dcp_engine.errors import Busy
 from dcp_engine.hookspecs import Context, Duty, DutyResult, hookimpl
 from dcp_engine.model import Fleet, Run, Settings, State, with_fleet
+from dcp_engine.words import counted
 
 
 @hookimpl
@@ -49,7 +50,8 @@ def downscale(context: Context) -> DutyResult | None:
             }
         )
     weight = max((fleet.largest_weight for fleet in fleets), default=1.0)
-    lower(context, fleets, max(1, ceil(jobs * weight)), f"{jobs} jobs are left")
+    why = counted(jobs, "job is left", "jobs are left")
+    lower(context, fleets, max(1, ceil(jobs * weight)), why)
     return None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dcp_engine.builtin.bucket_policy import advice
 from dcp_engine.errors import Busy, Invalid, Missing
 from dcp_engine.hookspecs import (
     Context,
@@ -60,12 +61,17 @@ def _export(context: Context, group: str) -> StepResult:
     if export.status in _FAILED:
         failed = int(memory.get("failed", 0)) + 1
         _remember(context, group, {"end": memory["end"], "failed": failed})
+        said = export.message or ""
         raise Invalid(
             "logs:CreateExportTask",
             export.status,
             f"the export of {group} to {export.bucket} ended {export.status}"
-            + (f": {export.message}" if export.message else "")
-            + "; the logs are still in CloudWatch",
+            + (f": {said}" if said else "")
+            + (
+                f". {advice(context.run)}"
+                if "bucket" in said.lower()
+                else "; the logs are still in CloudWatch"
+            ),
         )
     return waiting(f"the export of {group} is {export.status}")
 
@@ -85,6 +91,12 @@ def _start(context: Context, group: str, memory: dict[str, Any]) -> StepResult:
         return waiting("another export holds the account's one export slot")
     except Missing:
         return _end(context, group, f"there is no log group {group}")
+    except Invalid as error:
+        if "bucket" not in error.message.lower():
+            raise
+        raise Invalid(
+            error.operation, error.code, f"{error.message} {advice(context.run)}"
+        ) from error
     _remember(context, group, {**memory, "asked": True, "task": task})
     return waiting(f"the export of {group} has begun")
 

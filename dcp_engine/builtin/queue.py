@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from dcp_engine.errors import Missing
 from dcp_engine.hookspecs import (
     Context,
@@ -14,6 +16,7 @@ from dcp_engine.hookspecs import (
     waiting,
 )
 from dcp_engine.model import Run
+from dcp_engine.words import counted
 
 # Deleting takes up to 60 seconds, in which the queue still answers (Amazon SQS API, DeleteQueue).
 _DELETING = timedelta(minutes=2)
@@ -41,16 +44,25 @@ def delete_queue(context: Context) -> StepResult:
     if asked and now - datetime.fromisoformat(asked) < _DELETING:
         return waiting("it is being deleted, which takes AWS up to a minute")
     jobs = facts.reading.total
-    if jobs and not asked and run.abort_requested_at is None:
-        return kept(f"{jobs} jobs came after the work was over; they are still in it")
+    if why := _why_kept(run, jobs, asked=asked is not None):
+        return kept(f"{why}; {counted(jobs, 'job is', 'jobs are')} in it")
     context.commit(
         event="queue",
-        text=f"Deleting the queue {run.names.queue} with {jobs} jobs in it.",
+        text=f"Deleting the queue {run.names.queue} with {counted(jobs, 'job')} in it.",
         data={"jobs": jobs},
+        run=lambda run: replace(run, reading=facts.reading),
     )
     context.aws.queue.delete(identities.queue_url)
     context.commit(memory={"asked_at": context.clock.now().isoformat()})
     return waiting("it is being deleted, which takes AWS up to a minute")
+
+
+def _why_kept(run: Run, jobs: int, *, asked: bool) -> str | None:
+    if run.keep_queue:
+        return "a person asked for that"
+    if jobs and not asked and run.abort_requested_at is None:
+        return "jobs came after the work was over"
+    return None
 
 
 def _never_seen(run: Run) -> StepResult:

@@ -11,6 +11,7 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
+from dcp_engine.words import counted
 
 
 @hookimpl
@@ -64,8 +65,9 @@ def deregister(context: Context) -> StepResult:
     if own:
         context.commit(
             event="task-definitions",
-            text=f"Deregistering {len(own)} revisions of {context.run.names.task_family}.",
+            text=f"Deregistering {counted(len(own), 'revision')} of "
+            f"{context.run.names.task_family}.",
         )
     for arn in own:
         context.aws.service.deregister_task_definition(arn)
-    return done(f"{len(own)} revisions deregistered")
+    return done(f"{counted(len(own), 'revision')} deregistered")

@@ -3,7 +3,8 @@
 from dcp_engine.app import App
 from dcp_engine.cli import words
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Ended, Run
+from dcp_engine.model import Ended, Outcome, Run
+from dcp_engine.words import counted
 
 
 def account(out: Terminal, app: App, run: Run) -> None:
@@ -15,11 +16,15 @@ def account(out: Terminal, app: App, run: Run) -> None:
     )
     out.say(f"  ended     {words.moment(status.state_since)}")
     ended = "; none runs any more" if run.machines_ended_at else ""
-    out.say(f"  machines  {status.machines_seen} were seen in its fleets{ended}")
+    seen = counted(status.machines_seen, "was", "were")
+    out.say(f"  machines  {seen} seen in its fleets{ended}")
     if status.dead_letters:
-        out.say(
-            f"  jobs      {status.dead_letters} failed too often and went to the dead-letter queue"
-        )
+        failed = counted(status.dead_letters, "job")
+        out.say(f"  jobs      {failed} failed too often and went to the dead-letter queue")
+    if status.outcome is Outcome.RELEASED:
+        out.say("  in AWS    everything was left as it was: machines may run and be billed")
+        out.say(f"  history   dcp-engine history {run.id}")
+        return
     for step in status.steps:
         if step.ended in {Ended.KEPT, Ended.WAIVED}:
             out.say(f"  {step.ended.value:<9} {step.name}: {step.reason or 'no reason was given'}")

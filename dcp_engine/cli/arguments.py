@@ -40,6 +40,21 @@ def allow_missing(function: _Function) -> _Function:
     )(function)
 
 
+def take_over(function: _Function) -> _Function:
+    """Drive the run although something else does."""
+    return click.option(
+        "--take-over",
+        is_flag=True,
+        help="Take the run over from whatever else drives it or would end it: Auto-Monitor's two "
+        "alarms are disarmed, and dcp-engine on another computer steps back.",
+    )(function)
+
+
+def yes(function: _Function) -> _Function:
+    """For scripts: consent is given beforehand."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(function)
+
+
 def as_json(function: _Function) -> _Function:
     """For programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, with times in UTC.")(

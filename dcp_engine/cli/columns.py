@@ -26,11 +26,6 @@ def say_in_columns(
         out.say(f"{margin:<{len(lead)}}{line}")
 
 
-def count(number: int, what: str) -> str:
-    """A number of things: `1 job`, `2 jobs`."""
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 class _Wrapper(textwrap.TextWrapper):
     """Breaks within a long path where one would."""
 

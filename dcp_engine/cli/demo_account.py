@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dcp_engine.cli.columns import count, say_in_columns
+from dcp_engine.cli.columns import say_in_columns
 from dcp_engine.cli.terminal import Terminal
+from dcp_engine.words import counted
 
 if TYPE_CHECKING:
     from dcp_engine.simulation.rehearsal_account import Account, LogObject
@@ -42,7 +43,7 @@ def _jobs(account: "Account") -> str:
     text = f"{account.jobs} submitted, {account.done} done{again}"
     if not account.dead_letters:
         return f"{text}, no dead letters"
-    letters = count(account.dead_letters, "dead letter")
+    letters = counted(account.dead_letters, "dead letter")
     return f"{text}, {letters} (kept in {account.dead_letter_queue})"
 
 
@@ -75,4 +76,4 @@ def _logs(account: "Account", *, kept: bool) -> list[str]:
 
 def _objects(objects: "Iterable[LogObject]") -> str:
     sizes = [each.size for each in objects]
-    return f"{count(len(sizes), 'object')}, {sum(sizes):,} bytes"
+    return f"{counted(len(sizes), 'object')}, {sum(sizes):,} bytes"

@@ -5,8 +5,9 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from dcp_engine.cli import words
-from dcp_engine.cli.columns import count, say_in_columns
+from dcp_engine.cli.columns import say_in_columns
 from dcp_engine.cli.terminal import Terminal
+from dcp_engine.words import counted
 
 if TYPE_CHECKING:
     from dcp_engine.simulation.rehearsal import Line, Rehearsal
@@ -57,10 +58,10 @@ def introduction(out: Terminal, stage: "Rehearsal") -> None:
     plan = stage.plan
     poison = len(plan.scenario.poison_jobs)
     failing = f" ({poison} will fail each time)" if poison else ""
-    machines = count(plan.machines, "machine")
+    machines = counted(plan.machines, "machine")
     rows = [
         ("where", f"{stage.aws.endpoint_url}, in quick motion: a job takes about a second"),
-        ("run", f"{stage.launch.app_name}, {count(plan.jobs, 'job')}{failing}, {machines}"),
+        ("run", f"{stage.launch.app_name}, {counted(plan.jobs, 'job')}{failing}, {machines}"),
         ("stranger", f"{', '.join(stage.strangers)}: in the same account, with like names"),
     ]
     for name, text in rows:

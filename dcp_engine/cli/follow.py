@@ -28,6 +28,15 @@ def say_unwatched(ctx: click.Context, app: App, run: Run) -> None:
         out.say(f"  ({remark})")
 
 
+def say_wishes(ctx: click.Context, run: Run, *, cheapest: bool | None, take_over: bool) -> None:
+    """Say what was asked for along with watching a run, and when it happens."""
+    out = terminal(ctx)
+    if cheapest is not None and run.live:
+        out.say(f"Cheapest mode is {'engaged' if cheapest else 'left, unless it has acted'}.")
+    if take_over and run.live:
+        out.say("The run is taken over with the next look at it; other drivers step back then.")
+
+
 def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
     """Drive a run until it has ended or the person goes; exits by how the run stands then."""
     out = terminal(ctx)
@@ -77,6 +86,11 @@ def _left(app: App, run: Run) -> str:
     driver = app.status(run.id).driver
     if driver:
         return f"Detached. Nothing is lost: {driver} drives {name}."
+    if run.machines_ended_at:
+        return (
+            f"Detached. Nothing is lost: the machines of {name} have ended; what is left of its "
+            "teardown waits until somebody looks after it. The cron line above would."
+        )
     return (
         f"Detached. Nothing is lost: {name} goes on in AWS, but unwatched, and its machines are "
         "billed. The cron line above would watch it."

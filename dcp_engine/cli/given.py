@@ -12,6 +12,7 @@ from dcp_engine.app import App
 from dcp_engine.cli.command import EverywhereOption, SettingOption
 from dcp_engine.cli.logs import start_logging
 from dcp_engine.errors import BadInput, EngineError
+from dcp_engine.status import waivable_steps
 
 DB_VARIABLE = "DCP_ENGINE_DB"
 _KEY = "dcp_engine.cli.given"
@@ -123,6 +124,18 @@ def complete_names(ctx: click.Context, parameter: click.Parameter, incomplete: s
     except EngineError:
         return []
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_steps(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The teardown steps of the run named before that can be waived, for the shell."""
+    name = ctx.params.get("app_name")
+    if not name:
+        return []
+    try:
+        steps = waivable_steps(open_app(ctx, "completion").find(name))
+    except EngineError:
+        return []
+    return [step.name for step in steps if step.name.startswith(incomplete)]
 
 
 def _option(flag: str, metavar: str, meaning: str, *, file: bool = False) -> EverywhereOption:

@@ -2,7 +2,7 @@
 
 import click
 
-from dcp_engine.cli import arguments
+from dcp_engine.cli import arguments, words
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.terminal import terminal
@@ -66,7 +66,7 @@ def _row(status: Status) -> tuple[str, ...]:
         str(len(status.problems)),
         status.run_id,
         status.region,
-        status.outcome.value if status.outcome else "-",
+        words.ending(status.outcome, status.dead_letters) if status.outcome else "-",
     )
 
 

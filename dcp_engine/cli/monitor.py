@@ -25,9 +25,16 @@ from dcp_engine.cli.register import registered
 @click.argument("word", metavar="[True|False]", required=False)
 @arguments.cheapest
 @arguments.allow_missing
+@arguments.take_over
 @click.pass_context
 def monitor(
-    ctx: click.Context, file: Path, word: str | None, cheapest: bool | None, allow_missing: bool
+    ctx: click.Context,
+    *,
+    file: Path,
+    word: str | None,
+    cheapest: bool | None,
+    allow_missing: bool,
+    take_over: bool,
 ) -> None:
     """Register the run of a monitor FILE and watch it to its end.
 
@@ -39,7 +46,9 @@ def monitor(
     """
     wanted = _wanted(word, cheapest)
     app = open_app(ctx, "monitor")
-    run = registered(ctx, app, file, cheapest=wanted, allow_missing=allow_missing)
+    run = registered(
+        ctx, app, file, cheapest=wanted, allow_missing=allow_missing, take_over=take_over
+    )
     if run.live:
         say_unwatched(ctx, app, run)
     follow(ctx, app, run)

@@ -7,7 +7,7 @@ import click
 from dcp_engine.app import App
 from dcp_engine.cli import arguments, words
 from dcp_engine.cli.command import EngineCommand, examples
-from dcp_engine.cli.follow import say_unwatched
+from dcp_engine.cli.follow import say_unwatched, say_wishes
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.invocation import again, name_of
 from dcp_engine.cli.terminal import terminal
@@ -15,11 +15,17 @@ from dcp_engine.model import Run
 
 
 def registered(
-    ctx: click.Context, app: App, file: Path, *, cheapest: bool | None, allow_missing: bool
+    ctx: click.Context,
+    app: App,
+    file: Path,
+    *,
+    cheapest: bool | None,
+    allow_missing: bool,
+    take_over: bool,
 ) -> Run:
     """Register the run of a monitor file, or find it, and say which."""
     out = terminal(ctx)
-    found = app.register(file, cheapest=cheapest, allow_missing=allow_missing)
+    found = app.register(file, cheapest=cheapest, allow_missing=allow_missing, take_over=take_over)
     run = found.run
     out.say(
         f"run {run.id}, account {run.account}, {run.region}, fleet {', '.join(run.fleet_ids)}.",
@@ -30,8 +36,7 @@ def registered(
     )
     for remark in found.remarks:
         out.say(remark)
-    if cheapest is not None and run.live:
-        out.say(f"Cheapest mode is {'engaged' if cheapest else 'left, unless it has acted'}.")
+    say_wishes(ctx, run, cheapest=cheapest, take_over=take_over)
     return run
 
 
@@ -42,14 +47,19 @@ def registered(
 @arguments.monitor_file
 @arguments.cheapest
 @arguments.allow_missing
+@arguments.take_over
 @click.pass_context
-def register(ctx: click.Context, file: Path, cheapest: bool | None, allow_missing: bool) -> None:
+def register(
+    ctx: click.Context, file: Path, cheapest: bool | None, allow_missing: bool, take_over: bool
+) -> None:
     """Register the run of a monitor FILE without watching it.
 
     Prints the cron line that would watch it. `dcp-engine resume` watches it in a terminal.
     """
     app = open_app(ctx, "register")
-    run = registered(ctx, app, file, cheapest=cheapest, allow_missing=allow_missing)
+    run = registered(
+        ctx, app, file, cheapest=cheapest, allow_missing=allow_missing, take_over=take_over
+    )
     out = terminal(ctx)
     if not run.live:
         out.say(f"It has already ended: {words.ending(run.outcome, run.dead_letters)}.")

@@ -1,16 +1,32 @@
 """A run's status as a person reads it."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from dcp_engine.cli import words
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import State
+from dcp_engine.model import Outcome, Problem, RequestKind, State
 from dcp_engine.status import FleetStatus, Status, StepStatus
+from dcp_engine.words import counted
+
+_WISHES: Final[Mapping[RequestKind, str]] = {
+    RequestKind.RELEASE: "somebody asked to stop watching this run",
+    RequestKind.WAIVE: "somebody asked to go on without a teardown step",
+    RequestKind.TAKE_OVER: "somebody asked this computer to take the run over",
+    RequestKind.ADD_FLEET: "another fleet of the run is to be taken in",
+}
 
 
-def in_full(out: Terminal, status: Status, now: datetime) -> None:
-    """Everything, what is wrong first."""
+def in_full(out: Terminal, status: Status, now: datetime, *, namesakes: int = 0) -> None:
+    """Everything, what is wrong first.
+
+    `namesakes` is how many ended runs bear the name that was asked for, where no live one does.
+    """
     _headline(out, status, now)
+    if namesakes:
+        which = f"the newest of {namesakes} that have" if namesakes > 1 else "the one that has"
+        out.say(f"  No live run is named {status.app_name}; this is {which} ended.")
     rows = [
         ("run", f"{status.run_id}, account {status.account}, {status.region}"),
         ("registered", words.since(status.registered_at, now)),
@@ -23,6 +39,8 @@ def in_full(out: Terminal, status: Status, now: datetime) -> None:
     if status.cheapest:
         acted = "has acted: one machine is requested" if status.cheapest_acted else "engaged"
         rows.append(("cheapest", acted))
+    if status.keep_queue and status.outcome is not Outcome.RELEASED:
+        rows.append(("queue", "stays, with the jobs in it: a person asked for that"))
     rows += [(f"step {step.name}", _step(step)) for step in status.steps]
     if status.state is not State.EXPORTED:
         rows.append(("driver", _driver(status, now)))
@@ -48,18 +66,41 @@ def in_short(out: Terminal, status: Status, now: datetime) -> None:
 def _headline(out: Terminal, status: Status, now: datetime) -> None:
     ended = status.state is State.EXPORTED
     what = f": {words.ending(status.outcome, status.dead_letters)}," if ended else ""
+    released = status.outcome is Outcome.RELEASED
     out.say(
         f"{what} since {words.since(status.state_since, now)}",
         lead=f"{status.app_name}  {status.state.value}",
     )
+    if released:
+        out.say(
+            "  Nobody watches it any more. What it had in AWS was left as it was then: machines "
+            "may run and be billed. What is said below is from that moment."
+        )
     for problem in status.problems:
         out.say(
-            f"{problem.text} [{problem.name}, since {words.since(problem.since, now)}]",
+            f"{problem.text} [{problem.name}, {_since(problem, now)}]",
             lead="  PROBLEM  ",
             colour="red",
         )
+    if not ended:
+        for lead, wish in _wishes(status):
+            out.say(f"{wish}; the next tick obeys", lead=f"  {lead}  ", colour="red")
+
+
+def _since(problem: Problem, now: datetime) -> str:
+    """Since when it has been wrong, and when somebody was last reminded of it."""
+    text = f"since {words.since(problem.since, now)}"
+    return f"{text}, told again {words.since(problem.told_at, now)}" if problem.told_at else text
+
+
+def _wishes(status: Status) -> Iterable[tuple[str, str]]:
+    """What was asked for and waits to be obeyed."""
     if status.abort_requested and status.state.watches:
-        out.say("an abort was asked for; the next tick obeys", lead="  ABORT  ", colour="red")
+        kept = ", the queue to be kept" if status.keep_queue else ""
+        yield "ABORT", f"an abort was asked for{kept}"
+    for kind in status.wishes:
+        if kind in _WISHES:
+            yield kind.value.upper(), _WISHES[kind]
 
 
 def _jobs(status: Status) -> str:
@@ -69,14 +110,13 @@ def _jobs(status: Status) -> str:
 
 
 def _fleet(fleet: FleetStatus) -> str:
-    known = fleet.state or "state not known yet"
-    return f"{fleet.id} {known}, {words.machines([fleet])}"
+    return f"{fleet.id} {words.fleet_state(fleet.state)}, {words.machines([fleet])}"
 
 
 def _step(step: StepStatus) -> str:
     if step.ended:
         return step.ended.value + (f": {step.reason}" if step.reason else "")
-    text = f"not finished, tried {step.attempts} time{'s' * (step.attempts != 1)}"
+    text = f"not finished, tried {counted(step.attempts, 'time')}"
     if step.last_error:
         return f"{text}; last error: {step.last_error}"
     return f"{text}; {step.reason}" if step.reason else text

@@ -4,7 +4,7 @@ import click
 
 from dcp_engine.cli import arguments, words
 from dcp_engine.cli.command import EngineCommand, examples
-from dcp_engine.cli.follow import follow, say_unwatched
+from dcp_engine.cli.follow import follow, say_unwatched, say_wishes
 from dcp_engine.cli.given import everywhere, open_app, setting_flags
 from dcp_engine.cli.terminal import terminal
 
@@ -15,8 +15,9 @@ from dcp_engine.cli.terminal import terminal
 )
 @arguments.app_name
 @arguments.cheapest
+@arguments.take_over
 @click.pass_context
-def resume(ctx: click.Context, app_name: str, cheapest: bool | None) -> None:
+def resume(ctx: click.Context, app_name: str, cheapest: bool | None, take_over: bool) -> None:
     """Go on watching the run APP_NAME from wherever it is, without its file.
 
     Where another terminal or cron has the run at the moment, this one follows along and takes
@@ -28,7 +29,9 @@ def resume(ctx: click.Context, app_name: str, cheapest: bool | None) -> None:
     if run.live:
         if cheapest is not None:
             app.set_cheapest(run, cheapest)
-            out.say(f"Cheapest mode is {'engaged' if cheapest else 'left, unless it has acted'}.")
+        if take_over:
+            app.take_over(run.id)
+        say_wishes(ctx, run, cheapest=cheapest, take_over=take_over)
         out.say(
             f", {run.state} since {words.moment(run.state_since)}.",
             lead=f"Going on with {run.names.app_name} (run {run.id})",

@@ -1,7 +1,7 @@
 """`dcp-engine`: its commands, and the one place where failures become words and exit codes."""
 
 import traceback
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -9,7 +9,12 @@ from dcp_engine import __version__
 from dcp_engine.cli.command import CONTEXT, LazyGroup, examples
 from dcp_engine.cli.given import everywhere
 from dcp_engine.cli.terminal import terminal
-from dcp_engine.errors import EXIT_NEEDS_PERSON, EngineError
+from dcp_engine.errors import (
+    EXIT_FINE,
+    EXIT_NEEDS_PERSON,
+    EXIT_TIME_MAY_MEND,
+    EngineError,
+)
 
 PROGRAM: Final = "dcp-engine"
 EXIT_INTERRUPTED: Final = 130
@@ -23,6 +28,8 @@ COMMANDS: Final = {
     "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
     "history": ("dcp_engine.cli.history:history", "Everything that happened to a run."),
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
+    "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
+    "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),
     "demo": ("dcp_engine.cli.demo:demo", "See a whole run on an AWS of pretence; costs nothing."),
     "completion": ("dcp_engine.cli.completion:completion", "Set up completion in your shell."),
 }
@@ -36,17 +43,22 @@ in the database, and the next look at the run goes on from there. But nobody wat
 class Root(LazyGroup):
     """The group of all commands."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> None:
         out = terminal(ctx)
         try:
-            return super().invoke(ctx)
+            super().invoke(ctx)
+            ctx.exit(EXIT_FINE)
         except EngineError as error:
             out.error(str(error))
             ctx.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             out.message("\nInterrupted. What was done is recorded; the rest was not begun.")
             ctx.exit(EXIT_INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit):
+        except click.exceptions.Exit as left:
+            if out.unwritten and left.exit_code == EXIT_FINE:
+                ctx.exit(EXIT_TIME_MAY_MEND)
+            raise
+        except click.ClickException:
             raise
         except Exception:  # noqa: BLE001 - the last place where it can be said in words
             out.message(traceback.format_exc() + DEFECT)

@@ -2,11 +2,14 @@
 
 import click
 
+from dcp_engine.app import App
 from dcp_engine.cli import arguments
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import complete_names, everywhere, open_app
 from dcp_engine.cli.report import in_full, in_short
 from dcp_engine.cli.terminal import terminal
+from dcp_engine.model import State
+from dcp_engine.status import Status
 
 
 @click.command(
@@ -28,7 +31,7 @@ def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
         if as_json:
             out.json(found.as_json())
         else:
-            in_full(out, found, app.now())
+            in_full(out, found, app.now(), namesakes=_namesakes(app, found, app_name))
         return
     live = app.runs()
     if as_json:
@@ -42,6 +45,13 @@ def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
         if index:
             out.say()
         in_short(out, one, app.now())
+
+
+def _namesakes(app: App, found: Status, asked: str) -> int:
+    """How many ended runs have that name, where it was a name and means an ended run; else 0."""
+    if found.state is not State.EXPORTED or asked != found.app_name:
+        return 0
+    return sum(one.app_name == asked for one in app.runs(live=False))
 
 
 everywhere(status)

@@ -22,7 +22,8 @@ class Terminal:
     def __init__(self) -> None:
         self.reader_gone = False
         """Whether nobody reads standard output any more."""
-        self._said = False
+        self.unwritten = False
+        """Whether somebody wants to read it and it could not be written, as on a full disk."""
         for name in ("stdout", "stderr"):
             stream = _stream(name)
             # A locale without the arrow in "RUNNING → DRAINING" must not end the watch.
@@ -68,8 +69,8 @@ class Terminal:
         if trouble is None:
             return
         self.reader_gone = trouble in _GONE
-        if not self.reader_gone and not self._said:
-            self._said = True
+        if not self.reader_gone and not self.unwritten:
+            self.unwritten = True
             self.error(f"Standard output cannot be written: {os.strerror(trouble)}.")
 
 

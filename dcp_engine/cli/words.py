@@ -1,10 +1,23 @@
 """Moments, counts and machines as people read them; local time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from dcp_engine.model import Outcome
+from dcp_engine.words import counted
+
+_FLEET_STATES: Final[Mapping[str | None, str]] = {
+    None: "not seen yet",
+    "submitted": "submitted, AWS is checking it",
+    "active": "active",
+    "modifying": "active, its capacity is being changed",
+    "failed": "failed, AWS could not start it",
+    "cancelled": "cancelled",
+    "cancelled_running": "cancelled, but its machines run on; no new ones come",
+    "cancelled_terminating": "cancelled, its machines are being ended",
+    "gone": "ended so long ago that AWS has forgotten it",
+}
 
 
 class FleetLike(Protocol):
@@ -61,11 +74,24 @@ def machines(fleets: Iterable[FleetLike]) -> str:
     if not fleets or len(active) < len(fleets):
         return "machines not known yet"
     up = sum(active)
-    text = f"{up} machine{'s' * (up != 1)} up"
+    text = f"{counted(up, 'machine')} up"
     return f"{text} (capacity requested: {sum(target)})" if len(target) == len(fleets) else text
 
 
 def ending(outcome: Outcome | None, dead_letters: int | None) -> str:
     """How a run ended."""
     text = outcome.value if outcome else "not known"
-    return f"{text}, {dead_letters} dead letters" if dead_letters else text
+    if not dead_letters:
+        return text
+    letters = counted(dead_letters, "dead letter")
+    if outcome is Outcome.COMPLETED_WITH_DEAD_LETTERS:
+        return f"completed with {letters}"
+    return f"{text}, {letters}"
+
+
+def fleet_state(state: str | None) -> str:
+    """A spot fleet request's state as AWS calls it (Amazon EC2 API, SpotFleetRequestConfig), said.
+
+    One that is not known here is shown as it is.
+    """
+    return _FLEET_STATES.get(state, state or "")

@@ -1,7 +1,8 @@
 """CloudWatch alarms and dashboards within AWS's limits.
 
 Source: CloudWatch API reference. DescribeAlarms: 1 to 100 a page, 50 by default. DeleteAlarms: 100
-names at most, unknown ones ignored. DeleteDashboards: as many as possible are deleted on an error.
+names at most, unknown ones ignored. DisableAlarmActions and EnableAlarmActions: 100 names at most.
+DeleteDashboards: as many as possible are deleted on an error.
 """
 
 from collections.abc import Mapping
@@ -55,6 +56,27 @@ def delete_alarms(call: Call) -> dict[str, Any]:
     return call.moto()
 
 
+def disable_alarm_actions(call: Call) -> dict[str, Any]:
+    """The alarms stay and do nothing any more; unknown names change nothing."""
+    return _arm(call, armed=False)
+
+
+def enable_alarm_actions(call: Call) -> dict[str, Any]:
+    """The alarms do again what they were made for; unknown names change nothing."""
+    return _arm(call, armed=True)
+
+
+def _arm(call: Call, *, armed: bool) -> dict[str, Any]:
+    names = call.params.get("AlarmNames", [])
+    if len(names) > 100:
+        raise AwsError("ValidationError", "No more than 100 alarm names can be given.")
+    alarms = call.backend().alarms
+    for name in names:
+        if name in alarms:
+            alarms[name].actions_enabled = armed
+    return {}
+
+
 def delete_dashboards(call: Call) -> dict[str, Any]:
     """Deletes those that exist; says so where one does not."""
     names = list(call.params.get("DashboardNames", []))
@@ -73,5 +95,7 @@ OPERATIONS: Mapping[str, Handler] = {
     "cloudwatch:DescribeAlarms": describe_alarms,
     "cloudwatch:PutMetricAlarm": put_metric_alarm,
     "cloudwatch:DeleteAlarms": delete_alarms,
+    "cloudwatch:DisableAlarmActions": disable_alarm_actions,
+    "cloudwatch:EnableAlarmActions": enable_alarm_actions,
     "cloudwatch:DeleteDashboards": delete_dashboards,
 }

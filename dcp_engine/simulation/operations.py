@@ -10,6 +10,7 @@ from dcp_engine.simulation import (
     instance_api,
     logs_api,
     queue_api,
+    tag_api,
 )
 from dcp_engine.simulation.call import Handler
 
@@ -24,4 +25,5 @@ def all_operations() -> Mapping[str, Handler]:
         **instance_api.OPERATIONS,
         **logs_api.OPERATIONS,
         **queue_api.OPERATIONS,
+        **tag_api.OPERATIONS,
     }

@@ -13,6 +13,7 @@ from dcp_engine.simulation.machines import Cause
 from dcp_engine.simulation.runs import Behaviour
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.snapshot import Snapshot, belonging_to, snapshot
+from dcp_engine.words import counted
 
 _GONE: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
     "fleets": lambda fleet: fleet["state"] in {"cancelled", "cancelled_terminating"},
@@ -124,11 +125,14 @@ class Account:
             )
         if self.done + self.dead_letters < self.jobs:
             lost = self.jobs - self.done - self.dead_letters
-            found.append(f"{lost} jobs were neither done nor are they dead letters")
+            found.append(f"{counted(lost, 'job')} neither done nor among the dead letters")
         if self.killed_while_working:
-            found.append(f"{self.killed_while_working} machines lost a job to dcp-engine")
+            found.append(
+                f"{counted(self.killed_while_working, 'machine')} lost a job to dcp-engine"
+            )
         if self.all_ended < self.started:
-            found.append(f"{self.started - self.all_ended} machines still run")
+            running = self.started - self.all_ended
+            found.append(counted(running, "machine still runs", "machines still run"))
         found += [f"still there: {thing}" for thing in self.left]
         if not self.logs:
             found.append(f"no log has come to s3://{self.bucket}/{self.prefixes[0]}")

@@ -18,6 +18,7 @@ from typing import Final
 from sqlite_utils import Database
 
 from dcp_engine.store import migrations, trouble
+from dcp_engine.store.file_system import Mounts, mounted, network_file_system
 
 _NO_ROOM_FOR_A_LOG: Final = frozenset(
     {
@@ -28,12 +29,15 @@ _NO_ROOM_FOR_A_LOG: Final = frozenset(
     }
 )
 
+FileId = tuple[int, int]
+
 
 class Connection:
     """Transactions on an opened file; usable from several threads, one at a time."""
 
-    def __init__(self, path: Path, db: Database) -> None:
+    def __init__(self, path: Path, db: Database, file: FileId | None = None) -> None:
         self.path = path
+        self._file = file
         self._db = db
         self._lock = threading.RLock()
 
@@ -61,11 +65,21 @@ class Connection:
                 raise RuntimeError("a change to the store was begun inside another")
             try:
                 self._db.execute("BEGIN IMMEDIATE")
+                self._check_in_place()
                 yield self._db
                 self._db.commit()
             except BaseException:
                 self._db.rollback()
                 raise
+
+    def _check_in_place(self) -> None:
+        """Raise StoreBroken when the file under our path is not the one we have open.
+
+        A file that was deleted or replaced can still be written, but nobody else will ever read
+        it: another process would know nothing of the run, and drive it too.
+        """
+        if self._file is not None and _file_id(self.path) != self._file:
+            raise trouble.replaced(self.path)
 
     def close(self) -> None:
         """Let go of the file; again is fine."""
@@ -73,11 +87,14 @@ class Connection:
             self._db.close()
 
 
-def connect(path: Path, *, read_only: bool, busy_timeout: timedelta) -> Connection:
+def connect(
+    path: Path, *, read_only: bool, busy_timeout: timedelta, mounts: Mounts = mounted
+) -> Connection:
     """Open the file, made and brought up to date when that is needed.
 
     `read_only` changes nothing in a file that is up to date, and makes none: a missing file is
-    like an empty one. `busy_timeout` is how long to wait for another program's lock.
+    like an empty one. `busy_timeout` is how long to wait for another program's lock. `mounts` says
+    what is mounted where; on a network file system nothing is written.
     Raises StoreBroken, and StoreUnwritable: then `read_only` may still succeed.
     """
     seconds = busy_timeout.total_seconds()
@@ -85,10 +102,23 @@ def connect(path: Path, *, read_only: bool, busy_timeout: timedelta) -> Connecti
         with _in_words(path, writing=not read_only):
             blank = not _size(path)
             if not read_only:
-                return Connection(path, _open_writing(path, seconds))
-            return Connection(path, _nothing() if blank else _open_reading(path, seconds))
+                network = network_file_system(path, mounts)
+                if network is not None:
+                    raise trouble.on_network(path, network)
+                db = _open_writing(path, seconds)
+                return Connection(path, db, _file_id(path))
+            return Connection(path, _nothing() if blank else _open_reading(path, seconds, mounts))
     except OSError as error:
         raise trouble.of_system(error, path, writing=not read_only) from error
+
+
+def _file_id(path: Path) -> FileId | None:
+    """What tells this file from another of the same name; None when there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: Path) -> int | None:
@@ -133,6 +163,10 @@ def _make_file(path: Path) -> None:
     # this process has on it (https://www.sqlite.org/howtocorrupt.html, "POSIX advisory locks").
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    if not _size(path):
+        # Somebody made the file for us; what will be in it is for its owner only all the same.
+        path.chmod(0o600)
 
 
 def _migrate(db: Database) -> None:
@@ -164,17 +198,34 @@ def _use_write_ahead_log(db: Database) -> None:
         db.rollback()
 
 
-def _open_reading(path: Path, seconds: float) -> Database:
+def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Database:
     db = _database_for_reading(path, seconds)
     with _closed_on_failure(db):
         _check_ours(db, path)
         if not migrations.pending(db):
             return db
+        if network_file_system(path, mounts) is not None:
+            return _brought_up_to_date(db)
+        try:
+            written = _open_writing(path, seconds)
+        except (sqlite3.OperationalError, OSError):
+            # A full disk must not hide what is recorded from a version that brings a change.
+            return _brought_up_to_date(db)
     db.close()
-    db = _open_writing(path, seconds)
-    with _closed_on_failure(db):
-        db.execute("PRAGMA query_only=ON")
-    return db
+    with _closed_on_failure(written):
+        written.execute("PRAGMA query_only=ON")
+    return written
+
+
+def _brought_up_to_date(db: Database) -> Database:
+    """A copy in memory with every change that the file lacks, for who cannot write the file."""
+    copy = _in_memory()
+    with _closed_on_failure(copy):
+        db.conn.backup(copy.conn)
+        db.close()
+        migrations.migrate(copy)
+        copy.execute("PRAGMA query_only=ON")
+    return copy
 
 
 def _database_for_reading(path: Path, seconds: float) -> Database:
@@ -195,14 +246,18 @@ def _database_for_reading(path: Path, seconds: float) -> Database:
 
 def _nothing() -> Database:
     """A store without runs that takes none."""
-    db = Database(
+    db = _in_memory()
+    migrations.migrate(db)
+    db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _in_memory() -> Database:
+    return Database(
         sqlite3.connect(":memory:", check_same_thread=False),
         recursive_triggers=False,
         execute_plugins=False,
     )
-    migrations.migrate(db)
-    db.execute("PRAGMA query_only=ON")
-    return db
 
 
 def _database(path: Path, how: str, seconds: float) -> Database:

@@ -3,6 +3,7 @@
 A change that was ever released is never edited: add another at the end.
 """
 
+import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -89,7 +90,16 @@ def runs_and_what_belongs_to_them(db: Database) -> None:
     )
 
 
-_CHANGES: Final[tuple[Callable[[Database], None], ...]] = (runs_and_what_belongs_to_them,)
+def identity_of_the_store(db: Database) -> None:
+    """A name for this store that no other one has; it goes with the file when that is copied."""
+    db.execute("CREATE TABLE store (identity TEXT NOT NULL)")
+    db.execute("INSERT INTO store (identity) VALUES (?)", [uuid.uuid4().hex])
+
+
+_CHANGES: Final[tuple[Callable[[Database], None], ...]] = (
+    runs_and_what_belongs_to_them,
+    identity_of_the_store,
+)
 
 
 def schema() -> Migrations:

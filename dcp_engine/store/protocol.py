@@ -38,6 +38,9 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of the database."""
 
+    def identity(self) -> str:
+        """What tells this store from every other one: the same for all who share it, for ever."""
+
     def insert_run(self, run: Run, events: Sequence[Event], notifiers: Sequence[str]) -> None:
         """Add a new run with its first events.
 

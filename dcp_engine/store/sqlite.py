@@ -12,6 +12,7 @@ from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
 from dcp_engine.store import journal, leases
 from dcp_engine.store.codec import convert, decode, encode, stamp, stamp_or_none
 from dcp_engine.store.connection import Connection, connect
+from dcp_engine.store.file_system import Mounts, mounted
 from dcp_engine.store.protocol import Commit, Delivery
 
 _BUSY_TIMEOUT: Final = timedelta(seconds=5)
@@ -26,19 +27,30 @@ class SqliteStore:
 
     @classmethod
     def open(
-        cls, path: Path, *, read_only: bool = False, busy_timeout: timedelta = _BUSY_TIMEOUT
+        cls,
+        path: Path,
+        *,
+        read_only: bool = False,
+        busy_timeout: timedelta = _BUSY_TIMEOUT,
+        mounts: Mounts = mounted,
     ) -> Self:
         """Open the file, making it and its folder when they are not there.
 
         With `read_only` a file that is up to date is not written, and a missing one is not made
         but is like a store without runs. `busy_timeout` is how long to wait while another program
-        has the file locked. Raises StoreBroken, and StoreUnwritable: then `read_only` may still
-        succeed, on a full disk above all.
+        has the file locked; `mounts` is what is mounted where. Raises StoreBroken, and
+        StoreUnwritable: then `read_only` may still succeed, on a full disk above all. So it may
+        on a network file system, where writing is StoreBroken.
         """
-        return cls(connect(path, read_only=read_only, busy_timeout=busy_timeout))
+        return cls(connect(path, read_only=read_only, busy_timeout=busy_timeout, mounts=mounts))
 
     def close(self) -> None:
         self._connection.close()
+
+    def identity(self) -> str:
+        with self._connection.read() as db:
+            (identity,) = db.execute("SELECT identity FROM store").fetchone()
+            return str(identity)
 
     def insert_run(self, run: Run, events: Sequence[Event], notifiers: Sequence[str]) -> None:
         _check_belongs(run.id, events)

@@ -79,6 +79,27 @@ def foreign(path: Path) -> StoreBroken:
     )
 
 
+def replaced(path: Path) -> StoreBroken:
+    """The file was deleted, moved or replaced under a process that has it open."""
+    return StoreBroken(
+        f"The database {path} was deleted, moved or replaced while it was in use. What is decided "
+        "from now on would be remembered nowhere, so nothing more is asked of AWS or changed "
+        "there; machines run on and are billed. Put the file back and start again, or register "
+        "the runs anew from their monitor files."
+    )
+
+
+def on_network(path: Path, kind: str) -> StoreBroken:
+    """On a file system where locks cannot be trusted."""
+    return _broken(
+        f"The database {path} is on a network drive (file system {kind}). Locks cannot be trusted "
+        "there: two computers could drive the same run at once, and the file can be damaged.",
+        "Name a file on a disk of this computer with --db or the variable DCP_ENGINE_DB, and "
+        "register the runs there with their monitor files. `dcp-engine status` and `list` can "
+        "still read this one.",
+    )
+
+
 def newer(path: Path, changes: list[str]) -> StoreBroken:
     """Changed by a later version than this one."""
     return _broken(

@@ -52,6 +52,7 @@ class Scene:
         machines: int = 2,
         hold_a_job: bool = False,
         neighbours: bool = True,
+        auto_monitor: bool = True,
         scenario: Scenario = SHORT_JOBS,
         **more: Any,
     ) -> None:
@@ -70,7 +71,7 @@ class Scene:
                 machines=machines,
                 directory=directory,
                 cluster=f"{NAME}Cluster",
-                auto_monitor=True,
+                auto_monitor=auto_monitor,
                 scenario=scenario,
                 **more,
             )

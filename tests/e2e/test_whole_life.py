@@ -28,10 +28,11 @@ STATUS_KEYS = {
 
 
 def test_monitor_sees_a_run_to_its_end(stage: MakeScene) -> None:
-    scene = stage(jobs=10, machines=3)
+    scene = stage(jobs=10, machines=3, hold_a_job=True)
     with scene.computer.start("monitor", scene.file) as monitor:
         monitor.until_says("RUNNING")
         on_the_way = scene.computer.status(NAME)
+        scene.give_the_job_back()
         ended = monitor.until_ended().fine()
 
     status = scene.is_done()

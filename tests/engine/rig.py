@@ -67,12 +67,16 @@ class Rig:
             is_dead=lambda holder: holder.pid in self.dead,
         )
 
-    def register(self, launch: Launch, *, allow_missing: bool = False) -> Registered:
+    def register(
+        self, launch: Launch, *, allow_missing: bool = False, take_over: bool = False
+    ) -> Registered:
         registrar = Registrar(
             self.store, self.cloud, self.clock, self.settings, self.plugins.notifiers()
         )
         path = launch.monitor_file
-        return registrar.register(monitor_file.read(path), path, allow_missing=allow_missing)
+        return registrar.register(
+            monitor_file.read(path), path, allow_missing=allow_missing, take_over=take_over
+        )
 
     def run(self, run: Run) -> Run:
         return self.store.run(run.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp_engine.errors import AwsError, LeaseLost, OutOfTime, Refused
+from dcp_engine.errors import AwsError, BadInput, LeaseLost, OutOfTime, Refused
 from dcp_engine.hookspecs import Context, Duty, DutyResult, hookimpl
 from dcp_engine.model import Event, Holder, RequestKind, Run, State
 from dcp_engine.simulation.faults import Fault
@@ -288,7 +288,11 @@ def test_registering_asks_and_changes_nothing(aws: SimulatedAws, rig: Rig, tmp_p
     launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
     aws.requests.clear()
     rig.register(launch)
-    assert aws.requests.names() == ["sts:GetCallerIdentity", "ec2:DescribeSpotFleetRequests"]
+    assert aws.requests.names() == [
+        "sts:GetCallerIdentity",
+        "ec2:DescribeSpotFleetRequests",
+        "cloudwatch:DescribeAlarms",
+    ]
 
 
 def test_registering_without_an_answer_registers_nothing(
@@ -315,3 +319,74 @@ def test_another_process_goes_on_from_anywhere(
     own, _ = rig.split(launch)
     assert leftovers(own) == {}
     assert launch.all_jobs_done()
+
+
+@pytest.mark.parametrize("shared", ["fleet", "queue"])
+def test_what_belongs_to_another_live_run_is_not_registered_again(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path, shared: str
+) -> None:
+    first = launch_run(aws, "Exp1", jobs=40, machines=2, directory=tmp_path)
+    rig.register(first)
+    other = launch_run(aws, "Exp2", jobs=4, machines=1, directory=tmp_path)
+    mine = {"fleet": other.fleet_id, "queue": other.queue_name}[shared]
+    theirs = {"fleet": first.fleet_id, "queue": first.queue_name}[shared]
+    text = other.monitor_file.read_text().replace(mine, theirs)
+    other.monitor_file.write_text(text)
+    with pytest.raises(Refused, match=f"{theirs} of this file belong to the run Exp1"):
+        rig.register(other)
+    assert [run.names.app_name for run in rig.store.runs()] == ["Exp1"]
+
+
+def test_a_start_time_to_come_is_refused_before_aws_is_asked(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    launch = launch_run(aws, "Exp1", jobs=1, machines=1, directory=tmp_path)
+    text = launch.monitor_file.read_text().replace(str(launch.start_time), "4000000000000")
+    launch.monitor_file.write_text(text)
+    aws.requests.clear()
+    with pytest.raises(BadInput, match="MONITOR_START_TIME"):
+        rig.register(launch)
+    assert not aws.requests.names()
+
+
+def test_a_known_file_is_found_while_aws_cannot_be_asked(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    launch = launch_run(aws, "Exp1", jobs=1, machines=1, directory=tmp_path)
+    run = rig.register(launch).run
+    rig.restart()
+    aws.faults.add("*", Fault.RESET, times=None)
+    again = rig.register(launch)
+    assert (again.new, again.run.id) == (False, run.id)
+    assert again.remarks
+
+
+def test_a_credentials_problem_lasts_until_aws_has_answered(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    launch = launch_run(aws, "Exp1", jobs=9, machines=1, directory=tmp_path)
+    run = rig.until_state(rig.register(launch).run, State.RUNNING)
+    aws.faults.add("*", Fault.EXPIRED, times=None)
+    assert rig.tick(run).run.problem("credentials")
+    aws.faults.clear()
+    aws.faults.add("*", Fault.RESET, times=None)
+    assert rig.tick(run).run.problem("credentials")
+    aws.faults.clear()
+    assert not rig.tick(run).run.problems
+    over = [e.text for e in rig.events(run, "problem-over")]
+    assert any("credentials" in text for text in over)
+    assert not any("Type: " in text for text in over)
+
+
+def test_what_a_failing_step_is_about_to_do_is_told_once(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock
+) -> None:
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    run = rig.until_state(rig.register(launch).run, State.RUNNING)
+    aws.faults.add("sqs:DeleteQueue", Fault.DENIED, times=None)
+    rig.ask(run, RequestKind.ABORT)
+    for _ in range(30):
+        rig.tick(run)
+        clock.advance(600)
+    assert aws.requests.count("sqs:DeleteQueue") > 3
+    assert len(rig.events(run, "queue")) == 1

@@ -139,6 +139,8 @@ def test_a_failing_step_backs_off_to_once_an_hour_when_the_money_has_stopped(
     assert problem is not None
     assert problem.needs_person
     assert "nothing of this bills by the second" in problem.text
+    name = run.names.app_name
+    assert f"`dcp-engine waive {name} queue` would end the run without it" in problem.text
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.DENIED, Fault.INTERNAL])
@@ -155,6 +157,7 @@ def test_a_fleet_that_cannot_be_cancelled_is_tried_every_minute(
     problem = rig.run(run).problem("step-fleets")
     assert problem is not None
     assert "Machines may still be running" in problem.text
+    assert "waive" not in problem.text
     aws.faults.clear()
     clock.advance(60)
     rig.tick(run)

@@ -296,6 +296,7 @@ def test_alarms_of_machines_that_died_long_ago_go_in_the_hourly_sweep(
             EvaluationPeriods=15,
             Threshold=1.0,
             ComparisonOperator="LessThanThreshold",
+            AlarmActions=["arn:aws:automate:us-east-1:ec2:terminate"],
         )
     run = rig.register(launch).run
     for _ in range(62):

@@ -24,7 +24,12 @@ def move(run: Run, *, counted: bool = True, minutes: float = 0) -> Move | None:
 
 def ending(**changes: Any) -> Outcome | None:
     """How a drained run ends."""
-    facts: dict[str, Any] = {"reading": EMPTY[-1], "readings": EMPTY, **changes}
+    facts: dict[str, Any] = {
+        "reading": EMPTY[-1],
+        "readings": EMPTY,
+        "jobs_seen": True,
+        **changes,
+    }
     decision = decide(run(State.DRAINING, **facts), counted=True, now=START, settings=SETTINGS)
     return decision.outcome if decision else None
 
@@ -39,6 +44,29 @@ def test_pending_ends_with_a_machine_or_a_job_or_the_grace() -> None:
     assert move(run()) is Move.WORK_SEEN
     assert move(run(fleets=(fleet(active=0),), jobs_seen=True)) is Move.WORK_SEEN
     assert move(run(fleets=(fleet(active=0),), reading=reading()), minutes=15) is Move.NOTHING_CAME
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        (run(fleets=(fleet(active=1),)), "1 machine is up"),
+        (run(fleets=(fleet(active=2),)), "2 machines are up"),
+        (
+            run(State.RUNNING, reading=reading(0, 1), jobs_seen=True),
+            "no job waits any more, 1 is in flight",
+        ),
+        (
+            run(State.RUNNING, reading=reading()),
+            "no job has been seen yet; there is time until 12:15 UTC to send some",
+        ),
+        (run(State.DRAINING, reading=reading(1)), "1 job waits again"),
+        (run(State.DRAINING, reading=reading(3)), "3 jobs wait again"),
+    ],
+)
+def test_one_is_not_many(held: Run, reason: str) -> None:
+    decision = decide(held, counted=True, now=START, settings=SETTINGS)
+    assert decision is not None
+    assert decision.reason == reason
 
 
 def test_pending_stays_where_the_queue_was_never_there() -> None:
@@ -68,7 +96,8 @@ def test_draining_goes_back_when_jobs_wait() -> None:
 
 def test_draining_ends_only_when_emptiness_is_confirmed() -> None:
     assert move(run(State.DRAINING, reading=EMPTY[1], readings=EMPTY[:2])) is None
-    assert move(run(State.DRAINING, reading=EMPTY[-1], readings=EMPTY)) is Move.WORK_OVER
+    empty = run(State.DRAINING, reading=EMPTY[-1], readings=EMPTY, jobs_seen=True)
+    assert move(empty) is Move.WORK_OVER
 
 
 def test_delayed_jobs_keep_a_run_draining() -> None:
@@ -115,3 +144,10 @@ def test_a_queue_that_vanished_with_jobs_leaves_machines_their_grace() -> None:
 @pytest.mark.parametrize("state", [State.TEARDOWN, State.EXPORTED])
 def test_the_work_is_over_for_good_in_the_last_states(state: State) -> None:
     assert move(run(state, reading=reading(5), readings=EMPTY), minutes=999) is None
+
+
+def test_nothing_is_over_that_has_not_begun() -> None:
+    early = run(State.DRAINING, reading=EMPTY[-1], readings=EMPTY)
+    assert move(early, minutes=14.9) is None
+    assert move(early, minutes=15) is Move.WORK_OVER
+    assert move(replace(early, jobs_seen=True), minutes=3) is Move.WORK_OVER

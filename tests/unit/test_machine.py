@@ -19,6 +19,10 @@ LEADS_TO = {
     (State.DRAINING, Move.ABORT): State.TEARDOWN,
     (State.TEARDOWN, Move.LATE_JOBS): State.RUNNING,
     (State.TEARDOWN, Move.ALL_ENDED): State.EXPORTED,
+    (State.PENDING, Move.RELEASE): State.EXPORTED,
+    (State.RUNNING, Move.RELEASE): State.EXPORTED,
+    (State.DRAINING, Move.RELEASE): State.EXPORTED,
+    (State.TEARDOWN, Move.RELEASE): State.EXPORTED,
 }
 
 

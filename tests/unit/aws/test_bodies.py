@@ -28,6 +28,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
     "CancelSpotFleetRequests": {"SpotFleetRequestIds": [FLEET], "TerminateInstances": True},
     "TerminateInstances": {"InstanceIds": ["i-0aaaaaaaaaaaaaaa1"]},
+    "CreateTags": {"Resources": [FLEET], "Tags": [{"Key": "dcp-engine:driver", "Value": "s"}]},
+    "DeleteTags": {"Resources": [FLEET], "Tags": [{"Key": "dcp-engine:driver", "Value": "s"}]},
     "DescribeServices": {"services": ["Exp1Service"]},
     "UpdateService": {"cluster": "lab", "service": "Exp1Service", "desiredCount": 0},
     "DeleteService": {"cluster": "lab", "service": "Exp1Service"},
@@ -40,6 +42,9 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
     "DeleteCluster": {"cluster": "lab"},
     "DeleteAlarms": {"AlarmNames": ["Exp1_i-0aaaaaaaaaaaaaaa1"]},
+    "DisableAlarmActions": {
+        "AlarmNames": ["ApproximateNumberOfMessagesVisibleisZero_Exp1"],
+    },
     "DeleteDashboards": {"DashboardNames": ["Exp1"]},
     "CreateExportTask": {
         "taskName": "Exp1",

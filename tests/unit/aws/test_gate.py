@@ -37,6 +37,11 @@ MODIFY = {
 UPDATE = {"cluster": "lab", "service": "Exp1Service", "desiredCount": 0}
 LEAVE = {"cluster": "lab", "containerInstance": f"{ECS}:container-instance/lab/c1", "force": True}
 MONITOR = {"Bucket": "lab-bucket", "Key": "monitors/Exp1SpotFleetRequestId.json"}
+QUEUE_ALARMS = (
+    "ApproximateNumberOfMessagesVisibleisZero_Exp1",
+    "ApproximateNumberOfMessagesNotVisibleisZero_Exp1",
+)
+MARK = {"Key": "dcp-engine:driver", "Value": "abc 2030-05-17T12:00:00+00:00"}
 
 OURS: list[tuple[Operation, dict[str, Any]]] = [
     (op.DELETE_QUEUE, {"QueueUrl": f"{SQS}/Exp1Queue"}),
@@ -62,6 +67,10 @@ OURS: list[tuple[Operation, dict[str, Any]]] = [
             ]
         },
     ),
+    (op.DISABLE_ALARM_ACTIONS, {"AlarmNames": list(QUEUE_ALARMS)}),
+    (op.DISABLE_ALARM_ACTIONS, {"AlarmNames": [QUEUE_ALARMS[1]]}),
+    (op.CREATE_TAGS, {"Resources": [FLEET], "Tags": [MARK]}),
+    (op.DELETE_TAGS, {"Resources": [FLEET], "Tags": [MARK]}),
     (op.DELETE_DASHBOARDS, {"DashboardNames": ["Exp1"]}),
     (op.CREATE_EXPORT_TASK, EXPORT),
     (op.CREATE_EXPORT_TASK, PER_INSTANCE),
@@ -129,6 +138,34 @@ NEIGHBOURS: list[tuple[Operation, dict[str, Any]]] = [
     ),
     (op.DELETE_CLUSTER, {"cluster": "lab2"}),
     (op.DELETE_CLUSTER, {"cluster": "default"}),
+    *(
+        (operation, {"Resources": fleets, "Tags": tags})
+        for operation in (op.CREATE_TAGS, op.DELETE_TAGS)
+        for fleets, tags in (
+            ([STRANGER], [MARK]),
+            ([FLEET, STRANGER], [MARK]),
+            ([MINE], [MARK]),
+            ([], [MARK]),
+            (FLEET, [MARK]),
+            ([FLEET], [{"Key": "Name", "Value": "Exp1"}]),
+            ([FLEET], [MARK, {"Key": "Name", "Value": "Exp1"}]),
+            ([FLEET], [{**MARK, "Key": "dcp-engine:driver2"}]),
+            ([FLEET], [{"Key": "dcp-engine:driver"}]),
+            ([FLEET], [{"Key": "dcp-engine:driver", "Value": ""}]),
+            ([FLEET], []),
+        )
+    ),
+    (op.DELETE_TAGS, {"Resources": [FLEET]}),
+    *(
+        (op.DISABLE_ALARM_ACTIONS, {"AlarmNames": names})
+        for names in (
+            [f"Exp1_{MINE}"],
+            ["ApproximateNumberOfMessagesVisibleisZero_Exp10"],
+            [*QUEUE_ALARMS, f"Exp1_{MINE}"],
+            [],
+            QUEUE_ALARMS[0],
+        )
+    ),
     alarm(f"Exp10_{MINE}"),
     alarm(f"exp1_{MINE}"),
     alarm(f"Exp1_{MINE}", "Exp1_budget"),

@@ -354,3 +354,32 @@ def test_somebody_elses_fleet_is_not_cancelled_with_ours(bench: Any) -> None:
     with pytest.raises(NotOurs):
         bench.aws.capacity.cancel([FLEET, OTHER])
     assert bench.line.calls == []
+
+
+def test_a_fleets_tags_are_told(bench: Any) -> None:
+    tags = "<tagSet><item><key>a</key><value>b c</value></item><item><key>d</key></item></tagSet>"
+    described = entry().removesuffix("</item>") + f"{tags}</item>"
+    bench.line.on(DESCRIBE, fleets(bench, described))
+    assert bench.aws.capacity.describe([FLEET])[FLEET].tags == {"a": "b c", "d": ""}
+
+
+@pytest.mark.parametrize(("method", "name"), [("claim", "CreateTags"), ("disclaim", "DeleteTags")])
+def test_the_drivers_mark_goes_onto_the_runs_own_fleets_only(
+    bench: Any, method: str, name: str
+) -> None:
+    label = f"ec2:{name}"
+    bench.line.on(label, bench.line.ec2(name, "<return>true</return>"))
+    mark = getattr(bench.aws.capacity, method)
+    mark([FLEET, FLEET], "store until")
+    tags = [{"Key": "dcp-engine:driver", "Value": "store until"}]
+    assert bench.line.params(label) == [{"Resources": [FLEET], "Tags": tags}]
+    with pytest.raises(NotOurs):
+        mark([FLEET, OTHER], "store until")
+    assert bench.line.count(label) == 1
+
+
+def test_a_mark_that_is_not_allowed_names_the_permission(bench: Any) -> None:
+    denied = bench.line.error("ec2:CreateTags", "UnauthorizedOperation", status=403)
+    bench.line.on("ec2:CreateTags", denied)
+    with pytest.raises(Denied, match="ec2:CreateTags"):
+        bench.aws.capacity.claim([FLEET], "store until")

@@ -217,3 +217,25 @@ def test_shown_words_are_one_plain_line() -> None:
     assert "pw" not in text
     assert len(text) < 410
     assert plain("You may not. Encoded authorization failure message: aGVsbG8") == "You may not."
+
+
+def test_a_profile_that_is_not_there_is_named() -> None:
+    error = translate(op.GET_QUEUE_URL, boto.ProfileNotFound(profile="nope"))
+    assert isinstance(error, Credentials)
+    assert "'nope'" in str(error)
+
+
+def test_an_endpoint_that_is_no_address_is_said_to_be_one() -> None:
+    error = translate(op.GET_QUEUE_URL, ValueError("Invalid endpoint: garbage"))
+    assert isinstance(error, Invalid)
+    assert "AWS_ENDPOINT_URL" in str(error)
+
+
+def test_a_refusal_where_no_permission_is_needed_names_none() -> None:
+    refused = boto.ClientError(
+        {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
+        "GetCallerIdentity",
+    )
+    error = translate(op.GET_CALLER_IDENTITY, refused)
+    assert isinstance(error, Denied)
+    assert "None" not in str(error)

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from click.testing import Result
 
-from dcp_engine.cli import abort as module
-from dcp_engine.model import Outcome, RequestKind, Run, State
+from dcp_engine.app import App
+from dcp_engine.cli import wish
+from dcp_engine.model import Ended, Identities, Outcome, RequestKind, Run, State, Step
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.cli.conftest import Knocks
-from tests.unit.runs import run
+from tests.unit.runs import START, run
 
 Invoke = Callable[..., Result]
 Add = Callable[..., Run]
@@ -19,7 +21,7 @@ Add = Callable[..., Run]
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at the terminal."""
-    monkeypatch.setattr(module, "_person_there", lambda: True)
+    monkeypatch.setattr(wish, "_person_there", lambda: True)
 
 
 def test_nobody_is_there_to_be_asked(
@@ -41,7 +43,7 @@ def test_no(invoke: Invoke, add: Add, store: SqliteStore, answer: str) -> None:
     result = invoke("abort", "Exp1", text=answer)
     assert result.exit_code == 0
     assert "could not be counted" in result.stdout
-    assert "the queue Exp1Queue is deleted" in result.stdout
+    assert "The queue Exp1Queue is deleted" in result.stdout
     assert "Nothing was changed." in result.stdout
     assert store.run(before.id) == before
     assert store.requests(before.id) == []
@@ -66,6 +68,67 @@ def test_yes_is_obeyed_at_once(invoke: Invoke, add: Add, store: SqliteStore) -> 
     assert result.exit_code == 3
     assert "RUNNING → TEARDOWN" in result.stdout
     assert "dcp-engine resume Exp1" in result.stdout
+
+
+COUNTED = [
+    (None, False, "The jobs in it could not be counted"),
+    (0, False, "no job is waiting or in flight"),
+    (1, False, "and 1 job waiting or in flight will be lost"),
+    (2, False, "and 2 jobs waiting or in flight will be lost"),
+    (None, True, "stays, with the jobs that are in it (they could not be counted)"),
+    (0, True, "stays, with no job in it. Jobs"),
+    (1, True, "stays, with the 1 job in it, each until 4 days after it was sent"),
+    (2, True, "stays, with the 2 jobs in it, each until 4 days after it was sent"),
+]
+
+
+@pytest.mark.usefixtures("person")
+@pytest.mark.parametrize(("jobs", "keep", "words"), COUNTED)
+def test_what_becomes_of_the_jobs_is_said_first(
+    invoke: Invoke,
+    add: Add,
+    monkeypatch: pytest.MonkeyPatch,
+    jobs: int | None,
+    keep: bool,
+    words: str,
+) -> None:
+    keeps = Identities(queue_created_at=START, queue_retention=timedelta(days=4))
+    add(run(State.RUNNING, identities=keeps))
+    monkeypatch.setattr(App, "jobs_to_lose", lambda app, name: jobs)
+    text = invoke("abort", "Exp1", *(["--keep-queue"] if keep else []), text="n\n").stdout
+    assert words in text
+    assert "machines are stopped, working or not" in text
+    assert ("is deleted" in text) is not keep
+
+
+def test_the_queue_is_kept_by_whoever_drives(
+    invoke: Invoke, add: Add, store: SqliteStore, driven_elsewhere: Callable[[Run], None]
+) -> None:
+    before = add(run(State.RUNNING))
+    driven_elsewhere(before)
+    invoke("abort", "Exp1", "--keep-queue", "--yes")
+    [request] = store.requests(before.id)
+    assert request.data["keep_queue"] is True
+    shown = invoke("status", "Exp1").stdout
+    assert "an abort was asked for, the queue to be kept; the next tick obeys" in shown
+    assert json.loads(invoke("status", "Exp1", "--json").stdout)["keep_queue"] is True
+
+
+def test_keeping_the_queue_is_remembered(invoke: Invoke, add: Add, store: SqliteStore) -> None:
+    before = add(run(State.RUNNING))
+    invoke("abort", "Exp1", "--keep-queue", "--yes")
+    assert store.run(before.id).keep_queue
+    assert "stays, with the jobs in it: a person asked for that" in invoke("status", "Exp1").stdout
+    again = invoke("abort", "Exp1", "--yes")
+    assert "The queue Exp1Queue stays" in again.stdout
+    assert store.run(before.id).keep_queue
+
+
+@pytest.mark.usefixtures("person")
+def test_a_queue_that_is_gone_cannot_be_kept(invoke: Invoke, add: Add) -> None:
+    add(run(State.TEARDOWN, steps=(Step(name="queue", ended=Ended.DONE),)))
+    text = invoke("abort", "Exp1", "--keep-queue", text="n\n").stdout
+    assert "is gone already and cannot be kept" in text
 
 
 def test_another_driver_obeys(

@@ -122,7 +122,7 @@ def test_no_region(
     assert aws.count == 0
 
 
-@pytest.mark.parametrize("command", ["status", "history", "resume", "abort", "tick"])
+@pytest.mark.parametrize("command", ["status", "history", "resume", "abort", "release", "tick"])
 def test_an_unknown_run(invoke: Invoke, aws: Knocks, command: str) -> None:
     result = invoke(command, "Exp9")
     assert result.exit_code == 2

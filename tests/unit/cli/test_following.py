@@ -194,11 +194,19 @@ def test_a_run_that_has_ended(invoke: Invoke, add: Add) -> None:
     assert result.exit_code == 0
     text = result.stdout
     assert "has already ended" in text
-    assert "completed with dead letters, 2 dead letters" in text
+    assert "completed with 2 dead letters" in text
     assert "kept      cluster: in use: 2 services" in text
     assert "s3://exp-bucket/exportedlogs/Exp1/" in text
     assert "s3://exp-bucket/exportedlogs/Exp1_perInstance/" in text
     assert "queue:" not in text
+
+
+def test_a_released_run(invoke: Invoke, add: Add) -> None:
+    add(run(State.EXPORTED, outcome=Outcome.RELEASED))
+    text = invoke("resume", "Exp1").stdout
+    assert "Exp1 has ended: released" in text
+    assert "machines may run and be billed" in text
+    assert "exportedlogs" not in text
 
 
 def test_lines(capsys: pytest.CaptureFixture[str], database: Path) -> None:

@@ -11,7 +11,7 @@ from click.testing import Result
 
 from dcp_engine import errors
 from dcp_engine.cli.root import COMMANDS, EXIT_INTERRUPTED, PROGRAM, cli
-from dcp_engine.model import Run
+from dcp_engine.model import Ended, Run, State, Step
 from tests.unit.runs import run
 
 Invoke = Callable[..., Result]
@@ -69,13 +69,22 @@ def completed(args: list[str], incomplete: str) -> list[str]:
 
 def test_the_shell_completes(add: Callable[..., Run], database: Path) -> None:
     add(run())
-    assert completed([], "re") == ["resume", "register"]
+    assert completed([], "re") == ["resume", "register", "release"]
     assert completed(["resume"], "E") == ["Exp1"]
     assert completed(["status"], "x") == []
     assert completed(["--db", "/no/such.db", "status"], "E") == []
     assert "--poll-interval" in completed(["tick"], "--p")
     database.write_bytes(b"broken" * 1000)
     assert completed(["resume"], "E") == []
+
+
+def test_the_shell_completes_steps(add: Callable[..., Run]) -> None:
+    ended = Step(name="queue", ended=Ended.DONE)
+    steps = (Step(name="fleets"), ended, Step(name="logs"), Step(name="last-look"))
+    add(run(State.TEARDOWN, steps=steps))
+    assert completed(["waive", "Exp1"], "") == ["fleets", "logs", "last-look"]
+    assert completed(["waive", "Exp1"], "l") == ["logs", "last-look"]
+    assert completed(["waive", "Exp9"], "") == []
 
 
 def test_commands_have_no_two_names() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 
 from dcp_engine.model import (
     Cheapest,
@@ -30,6 +31,7 @@ Invoke = Callable[..., Result]
 Add = Callable[..., Run]
 
 NOBODY = 65534
+DAY = timedelta(days=1)
 
 
 def busy() -> Run:
@@ -50,7 +52,8 @@ def busy() -> Run:
 
 
 def over(**changes: object) -> Run:
-    return run(State.EXPORTED, outcome=Outcome.COMPLETED, machines_ended_at=START, **changes)
+    facts = {"outcome": Outcome.COMPLETED, "machines_ended_at": START, **changes}
+    return run(State.EXPORTED, **facts)
 
 
 def test_status_in_full(invoke: Invoke, add: Add, aws: Knocks) -> None:
@@ -123,9 +126,9 @@ def test_a_run_that_nobody_knows_anything_of_yet(invoke: Invoke, add: Add) -> No
 
 
 def test_an_ended_run_shows_no_machines(invoke: Invoke, add: Add) -> None:
-    add(over(dead_letters=2))
+    add(over(outcome=Outcome.COMPLETED_WITH_DEAD_LETTERS, dead_letters=2))
     text = invoke("status", "Exp1").stdout
-    assert text.startswith("Exp1  EXPORTED: completed, 2 dead letters, since 2030")
+    assert text.startswith("Exp1  EXPORTED: completed with 2 dead letters, since 2030")
     assert "cancelled, 0 machines up" in text
     assert json.loads(invoke("status", "Exp1", "--json").stdout)["fleets"][0]["active"] == 0
 
@@ -140,6 +143,62 @@ def test_status_of_all_live_runs(invoke: Invoke, add: Add) -> None:
     assert [one["run_id"] for one in json.loads(invoke("status", "--json").stdout)] == [
         "Exp1-0123abcd"
     ]
+
+
+def test_a_released_run(invoke: Invoke, add: Add) -> None:
+    add(run(State.EXPORTED, outcome=Outcome.RELEASED))
+    text = invoke("status", "Exp1").stdout
+    assert text.startswith("Exp1  EXPORTED: released, since 2030")
+    assert "Nobody watches it any more" in text
+    assert "machines may run and be billed" in text
+    assert f"{FLEET_ID} active, 3 machines up" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "not seen yet, machines not known yet"),
+        ("modifying", "active, its capacity is being changed, 1 machine up"),
+        ("cancelled_running", "cancelled, but its machines run on; no new ones come, 1 machine up"),
+        ("cancelled_terminating", "cancelled, its machines are being ended, 1 machine up"),
+        ("gone", "ended so long ago that AWS has forgotten it, 1 machine up"),
+        ("something_new", "something_new, 1 machine up"),
+    ],
+)
+def test_a_fleet_in_words(invoke: Invoke, add: Add, state: str | None, words: str) -> None:
+    add(run(State.RUNNING, fleets=(fleet(state=state, active=1 if state else None),)))
+    assert f"{FLEET_ID} {words}" in invoke("status", "Exp1").stdout
+
+
+def test_a_problem_that_was_told_again(invoke: Invoke, add: Add) -> None:
+    told = Problem(name="no-capacity", since=START, text="Nobody works.", told_at=START + DAY)
+    add(run(State.RUNNING, problems=(told,)))
+    text = invoke("status", "Exp1").stdout
+    assert "Nobody works. [no-capacity, since 2030-01-01 12:00:00 UTC" in text
+    assert ", told again 2030-01-02 12:00:00 UTC" in text
+
+
+def test_a_name_that_means_several(invoke: Invoke, add: Add) -> None:
+    add(run(State.RUNNING))
+    add(run(State.RUNNING, id="Exp1-west", region="us-west-2"))
+    result = invoke("status", "Exp1")
+    assert result.exit_code == 2
+    assert "Give the run id of the one you mean, in place of the name" in result.stderr
+    assert "Exp1-west in account 123456789012, us-west-2" in result.stderr
+    assert invoke("status", "Exp1-west").stdout.startswith("Exp1  RUNNING")
+
+
+def test_a_name_of_ended_runs_means_the_newest(invoke: Invoke, add: Add) -> None:
+    add(over(id="Exp1-last", registered_at=START - DAY))
+    alone = invoke("status", "Exp1").stdout
+    assert "No live run is named Exp1; this is the one that has ended." in alone
+    add(over(id="Exp1-this", outcome=Outcome.ABORTED))
+    text = invoke("status", "Exp1").stdout
+    assert "No live run is named Exp1; this is the newest of 2 that have ended." in text
+    assert "Exp1-this, account 123456789012" in text
+    assert "No live run" not in invoke("status", "Exp1-last").stdout
+    add(run(State.RUNNING))
+    assert "No live run" not in invoke("status", "Exp1").stdout
 
 
 @pytest.mark.parametrize("command", ["status", "list"])
@@ -194,7 +253,8 @@ def test_a_database_that_may_only_be_read(
 
 
 def test_the_table_is_for_pipes(invoke: Invoke, add: Add) -> None:
-    add(over(id="Exp1-old", reading=reading(at=1)))
+    letter = Outcome.COMPLETED_WITH_DEAD_LETTERS
+    add(over(id="Exp1-old", reading=reading(at=1), outcome=letter, dead_letters=1))
     add(run(State.RUNNING, reading=reading(5, 2, at=1)))
     head, row = (line.split() for line in invoke("list").stdout.splitlines())
     assert dict(zip(head, row, strict=True)) == {
@@ -212,6 +272,7 @@ def test_the_table_is_for_pipes(invoke: Invoke, add: Add) -> None:
     }
     everything = invoke("list", "--all").stdout.splitlines()
     assert [line.split()[1] for line in everything] == ["STATE", "RUNNING", "EXPORTED"]
+    assert everything[2].endswith("us-east-1  completed with 1 dead letter")
     assert len(json.loads(invoke("list", "--all", "--json").stdout)) == 2
 
 
@@ -225,13 +286,22 @@ def test_the_story(invoke: Invoke, add: Add) -> None:
         event("1", "registered", "Exp1 was registered."),
         event("2", "state", "PENDING → RUNNING: jobs were seen.", to="RUNNING"),
         event("3", "problem", "AWS says \x1b[31mno\x1b[0m."),
+        replace(event("4", "problem-lasts", "Still so after 1 day."), at=START + DAY),
     )
     lines = invoke("history", "Exp1").stdout.splitlines()
-    assert [line.split()[:4] for line in lines] == [
-        ["2030-01-01", "12:00:00", "UTC", kind] for kind in ("registered", "RUNNING", "problem")
+    assert lines == [
+        "Exp1  Exp1-0123abcd, account 123456789012, us-east-1: RUNNING since "
+        "2030-01-01 12:00:00 UTC",
+        "",
+        "Tuesday, 2030-01-01 UTC",
+        "12:00:00  registered        Exp1 was registered.",
+        "",
+        "12:00:00  RUNNING           PENDING → RUNNING: jobs were seen.",
+        "12:00:00  problem           AWS says \\x1b[31mno\\x1b[0m.",
+        "",
+        "Wednesday, 2030-01-02 UTC",
+        "12:00:00  problem-lasts     Still so after 1 day.",
     ]
-    assert lines[1].endswith("PENDING → RUNNING: jobs were seen.")
-    assert "\x1b" not in lines[2]
     as_json = json.loads(invoke("history", "Exp1", "--json").stdout)
-    assert [one["id"] for one in as_json] == ["1", "2", "3"]
+    assert [one["id"] for one in as_json] == ["1", "2", "3", "4"]
     assert as_json[0]["at"] == "2030-01-01T12:00:00Z"

@@ -69,7 +69,8 @@ def long_story(add: Callable[..., Run]) -> None:
 def test_a_reader_that_leaves() -> None:
     result = shell("ENGINE history Exp1 | head -n 1")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.endswith("A → B 0\n")
+    assert result.stdout.startswith("Exp1  Exp1-0123abcd")
+    assert result.stdout.count("\n") == 1
 
 
 @pytest.mark.usefixtures("long_story")
@@ -146,3 +147,17 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
     assert result.returncode == 130
     assert result.stdout == "still here\n"
     assert result.stderr.endswith("Left at once.\n")
+
+
+@pytest.mark.parametrize("command", [["status", "--json"], ["completion", "bash"]])
+def test_a_result_that_could_not_be_written_is_not_fine(command: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dcp_engine", *command, "--db", str(tmp_path / "runs.db")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "cannot be written" in done.stderr

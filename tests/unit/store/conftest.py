@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlite_utils import Database, Migrations
 
 from dcp_engine.model import Event, Holder, Names, Run, State
+from dcp_engine.store import migrations
 from dcp_engine.store.sqlite import SqliteStore
 
 NOBODY = 65534
@@ -47,6 +50,20 @@ def open_store(path: Path) -> Iterator[Callable[..., SqliteStore]]:
 @pytest.fixture
 def store(open_store: Callable[..., SqliteStore]) -> SqliteStore:
     return open_store()
+
+
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    """A database as the first version left it."""
+    path = tmp_path / "old.db"
+    db = Database(sqlite3.connect(path))
+    known = Migrations("dcp_engine")
+    first = migrations.runs_and_what_belongs_to_them
+    known(name=first.__name__)(first)
+    known.apply(db)
+    db.execute(f"PRAGMA application_id={migrations.APPLICATION_ID}")
+    db.close()
+    return path
 
 
 @pytest.fixture

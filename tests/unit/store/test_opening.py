@@ -13,6 +13,7 @@ import pytest
 from dcp_engine.errors import NoSuchRun, StoreBroken, StoreUnwritable
 from dcp_engine.model import Holder, Request, RequestKind, Run
 from dcp_engine.store.sqlite import SqliteStore
+from tests.unit.runs import run
 
 OpenStore = Callable[..., SqliteStore]
 MakeRun = Callable[..., Run]
@@ -376,3 +377,23 @@ def test_a_file_where_the_folder_should_be(open_store: OpenStore, tmp_path: Path
 def test_closing_twice_is_fine(store: SqliteStore) -> None:
     store.close()
     store.close()
+
+
+def test_a_file_that_is_replaced_under_a_process_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    store = SqliteStore.open(path)
+    store.insert_run(run(), [], [])
+    path.unlink()
+    with pytest.raises(StoreBroken, match="deleted, moved or replaced"):
+        store.insert_run(run(id="other"), [], [])
+    SqliteStore.open(path).close()
+    with pytest.raises(StoreBroken, match="deleted, moved or replaced"):
+        store.insert_run(run(id="other"), [], [])
+    store.close()
+
+
+def test_an_empty_file_that_somebody_made_is_made_private(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    path.touch(mode=0o644)
+    SqliteStore.open(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600

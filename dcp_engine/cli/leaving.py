@@ -1,0 +1,77 @@
+"""What stays in AWS when a teardown step is left undone, and what that costs."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dcp_engine.model import Run
+
+
+def bills_on(run: Run, step: str) -> bool:
+    """Whether machines may run and be billed on because of it."""
+    return step == "last-look" or (step == "fleets" and run.machines_ended_at is None)
+
+
+def what_stays(run: Run, step: str) -> str:
+    """What leaving the step undone means, in words."""
+    say = _STAYS.get(step)
+    return say(run) if say else "What this step of a plugin would have done is left undone."
+
+
+def _fleets(run: Run) -> str:
+    fleets = ", ".join(run.fleet_ids)
+    return (
+        f"MACHINES MAY RUN AND BE BILLED ON, WITHOUT END. dcp-engine gives up stopping {fleets}: "
+        f"cancel it yourself, with its instances, in the EC2 console of {run.region} under Spot "
+        "Requests. The rest of the run is then taken down while they may still be at work."
+    )
+
+
+def _last_look(run: Run) -> str:
+    return (
+        "Nobody looks once more whether a machine came up after its fleet was cancelled; such a "
+        f"machine would run and be billed on. Look for {run.names.worker} in the EC2 console of "
+        f"{run.region}."
+    )
+
+
+def _queue(run: Run) -> str:
+    return (
+        f"The queue {run.names.queue} stays, with what is in it. It costs next to nothing, but a "
+        "later run with the same queue would find old jobs in it."
+    )
+
+
+def _logs(run: Run) -> str:
+    groups = " and ".join(run.names.log_groups)
+    return (
+        f"What has not been exported yet is not brought to {run.names.bucket}: it stays in "
+        f"CloudWatch Logs ({groups}) until those groups expire or are deleted."
+    )
+
+
+# The costs: Amazon ECS pricing ("no additional charge" for clusters, services and task definitions
+# on EC2) and Amazon CloudWatch pricing (alarms and dashboards are billed by the month).
+_STAYS: Final[Mapping[str, Callable[[Run], str]]] = {
+    "fleets": _fleets,
+    "last-look": _last_look,
+    "queue": _queue,
+    "logs": _logs,
+    "service": lambda run: (
+        f"The service {run.names.service} stays and starts workers on any machine that joins the "
+        f"cluster {run.names.cluster}. It costs nothing by itself."
+    ),
+    "task-definitions": lambda run: (
+        f"The task definitions {run.names.task_family} stay listed. They cost nothing."
+    ),
+    "cluster": lambda run: f"The cluster {run.names.cluster} stays. An empty one costs nothing.",
+    "alarms": lambda run: (
+        f"Alarms of {run.names.app_name} stay; CloudWatch bills alarms by the month."
+    ),
+    "dashboard": lambda run: (
+        f"The dashboard {run.names.dashboard} stays; CloudWatch may bill it by the month."
+    ),
+    "monitor-file": lambda run: (
+        f"{run.names.monitor_key} stays in the bucket {run.names.bucket}. It costs nothing worth "
+        "naming."
+    ),
+}
