@@ -167,6 +167,7 @@ def _unclaimed(now: datetime, error: AwsError) -> Problem:
             "another computer would not notice that this one drives the run. Nothing else is "
             f"affected.{mend}"
         ),
+        advice=True,
     )
 
 

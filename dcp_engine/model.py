@@ -207,12 +207,16 @@ class DutyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong now, in words. `needs_person` when time alone will not mend it."""
+    """What is wrong now, in words. `needs_person` when time alone will not mend it.
+
+    `advice` is something to know and to decide on: it is shown, and the run is fine all the same.
+    """
 
     name: str
     since: datetime
     text: str
     needs_person: bool = False
+    advice: bool = False
     told_at: datetime | None = None
 
 

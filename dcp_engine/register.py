@@ -119,7 +119,7 @@ class Registrar:
         remarks: tuple[str, ...] = ()
         if armed := _armed_alarms(aws):
             text = warning(draft.names.app_name, armed)
-            problem = Problem(name=ARMED, since=draft.registered_at, text=text, needs_person=True)
+            problem = Problem(name=ARMED, since=draft.registered_at, text=text, advice=True)
             draft = replace(draft, problems=(problem,))
             events.append(_event(draft, "problem", text, problem=ARMED))
             # Who takes the run over at once has asked for what the remark would advise.

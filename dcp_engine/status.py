@@ -183,6 +183,7 @@ def waivable(run: Run, name: str) -> Step:
 
 def exit_code(run: Run) -> int:
     """0 when nothing is wrong, 3 when time may mend what is, 4 when a person must."""
-    if any(problem.needs_person for problem in run.problems):
+    problems = [problem for problem in run.problems if not problem.advice]
+    if any(problem.needs_person for problem in problems):
         return EXIT_NEEDS_PERSON
-    return EXIT_TIME_MAY_MEND if run.problems else EXIT_FINE
+    return EXIT_TIME_MAY_MEND if problems else EXIT_FINE

@@ -32,7 +32,7 @@ def test_a_new_run_of_the_same_name_is_untouched_by_the_old_ones_teardown(
     scene.give_the_job_back()
     refused = scene.aws.faults.add("logs:*", Fault.DENIED, times=None)
     ticks_until(scene, only_the_logs_are_left)
-    scene.until_hit(refused)
+    ticks_until(scene, lambda _: refused.hits > 0)
     new = launch_run(
         scene.aws,
         NAME,

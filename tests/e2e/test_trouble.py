@@ -17,7 +17,7 @@ def problems(scene: Scene) -> set[str]:
 
 
 def test_a_fleet_that_aws_does_not_know(stage: MakeScene) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     written = json.loads(scene.file.read_text())
     scene.file.write_text(json.dumps({**written, "MONITOR_FLEET_ID": UNKNOWN_FLEET}))
 
@@ -38,7 +38,7 @@ def test_a_fleet_that_aws_does_not_know(stage: MakeScene) -> None:
 
 
 def test_credentials_of_another_account_change_nothing_there(stage: MakeScene) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     scene.computer.run("register", scene.file).fine()
     scene.computer.run("tick", NAME).fine()
     scene.aws.world.accounts["stranger"] = "999999999999"
@@ -57,7 +57,7 @@ def test_credentials_of_another_account_change_nothing_there(stage: MakeScene) -
 
 
 def test_expired_credentials_are_named_with_the_way_to_renew_them(stage: MakeScene) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     scene.computer.run("register", scene.file).fine()
     scene.aws.faults.add("*", Fault.EXPIRED, times=None)
 
@@ -77,7 +77,7 @@ def test_expired_credentials_are_named_with_the_way_to_renew_them(stage: MakeSce
 
 @pytest.mark.parametrize("logged_in_before", [True, False])
 def test_somebody_has_to_log_in(stage: MakeScene, logged_in_before: bool, tmp_path: Path) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     profile = tmp_path / "aws-config"
     profile.write_text(
         "[profile lab]\n"
@@ -108,7 +108,7 @@ def test_somebody_has_to_log_in(stage: MakeScene, logged_in_before: bool, tmp_pa
 
 
 def test_aws_cannot_be_heard_for_a_while(stage: MakeScene) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     scene.computer.run("register", scene.file).fine()
     scene.computer.run("tick", NAME).fine()
     scene.aws.faults.add("*", Fault.RESET, times=None)
@@ -125,7 +125,7 @@ def test_aws_cannot_be_heard_for_a_while(stage: MakeScene) -> None:
 def test_what_is_known_is_shown_without_aws_and_from_a_database_that_cannot_be_written(
     stage: MakeScene,
 ) -> None:
-    scene = stage(scenario=NOBODY_COMES, neighbours=False)
+    scene = stage(scenario=NOBODY_COMES, neighbours=False, auto_monitor=False)
     scene.computer.run("register", scene.file).fine()
     scene.computer.run("tick", NAME).fine()
     scene.aws.stop()
