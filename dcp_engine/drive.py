@@ -215,9 +215,6 @@ class Drive:
         """Whether an abort waits to be obeyed: looked up between calls."""
         return any(request.kind is RequestKind.ABORT for request in self.wishes())
 
-    def time_left(self) -> timedelta:
-        return timedelta(seconds=self.deadline - self._clock.monotonic())
-
 
 def _over(problem: Problem, seconds: int) -> str:
     """That a problem is over: what it was, without the advice that went with it."""

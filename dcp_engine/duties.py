@@ -9,11 +9,9 @@ from dcp_engine.clock import Clock
 from dcp_engine.context import DutyContext
 from dcp_engine.drive import Drive
 from dcp_engine.errors import (
+    NEEDS_PERSON,
     Credentials,
-    Denied,
-    Invalid,
     LeaseLost,
-    NotOurs,
     OutOfTime,
     StoreError,
 )
@@ -102,7 +100,7 @@ def _failed(
                 since=now,
                 text=f"The duty {duty.name} could not be done: {words}. It is tried again; jobs "
                 "and machines are not harmed by that.",
-                needs_person=isinstance(error, (Denied, Invalid, NotOurs)),
+                needs_person=isinstance(error, NEEDS_PERSON),
             )
         }
     )

@@ -90,6 +90,10 @@ class NotOurs(EngineError):
     """A changing call named something that was not recorded as the run's own; it was not made."""
 
 
+# What time alone does not mend, of the failures that a duty or a step may meet.
+NEEDS_PERSON = (Denied, Invalid, NotOurs)
+
+
 class OutOfTime(Transient):
     """The tick's deadline, or the lease, left no room for the call; it was not made."""
 

@@ -4,13 +4,14 @@ This is the one teardown step that is not a plugin, because nothing may stand be
 recorded fleet and instance ids only, reads AWS's answer for each, and needs no write to be made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
-from dcp_engine.drive import Drive
+from dcp_engine.drive import Change, Drive, unchanged
 from dcp_engine.errors import StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
 from dcp_engine.model import Run, Step, with_step
@@ -43,7 +44,7 @@ class FleetStop:
         is raised after them.
         """
         answers = self._cancel()
-        alive = self._alive(self._drive.run.fleet_ids)
+        alive = self._alive()
         stuck = [
             instance_id
             for instance_id, fleet_id in alive.items()
@@ -68,7 +69,7 @@ class FleetStop:
 
     def last_look(self) -> StepResult:
         """Look once more for a machine that came after the cancel; end it by its id."""
-        alive = self._alive(self._drive.run.fleet_ids, again=True)
+        alive = self._alive(again=True)
         if not alive:
             return done("nothing recorded as the run's is alive")
         self._terminate(list(alive))
@@ -99,13 +100,11 @@ class FleetStop:
         self._write(lambda run: _remember(run, {"answers": answers}), None)
         return answers
 
-    def _alive(self, fleet_ids: Sequence[str], *, again: bool = False) -> dict[str, str]:
+    def _alive(self, *, again: bool = False) -> dict[str, str]:
         """Instance id → fleet id of every recorded machine that has not ended."""
-        listed = self._aws.machines.of_fleets(fleet_ids)
-        try:
+        listed = self._aws.machines.of_fleets(self._drive.run.fleet_ids)
+        with self._written_or_not():
             self._drive.seen_machines({i: fleet for i, (fleet, _) in listed.items()})
-        except StoreUnwritable as error:
-            self._unwritten = error
         fleet_of = {m.instance_id: m.fleet_id for m in self._drive.machines}
         fleet_of.update({i: fleet for i, (fleet, _) in listed.items()})
         ended = {m.instance_id for m in self._drive.machines if m.ended_at and not again}
@@ -114,15 +113,13 @@ class FleetStop:
         if unlisted:
             states.update(self._aws.machines.states(unlisted))
         alive = {i: fleet_of[i] for i, state in states.items() if state not in ENDED_STATES}
-        try:
+        with self._written_or_not():
             self._drive.ended_machines(i for i in fleet_of if i not in alive)
-        except StoreUnwritable as error:
-            self._unwritten = error
         return alive
 
     def _terminate(self, instance_ids: list[str]) -> None:
         self._write(
-            None,
+            unchanged,
             (
                 "terminating",
                 f"Ending {counted(len(instance_ids), 'machine')} by instance id, because the "
@@ -134,11 +131,17 @@ class FleetStop:
 
     def _write(
         self,
-        change: Callable[[Run], Run] | None,
+        change: Change,
         event: tuple[str, str, dict[str, object]] | None,
     ) -> None:
+        with self._written_or_not():
+            self._drive.commit(change, events=[event] if event else [])
+
+    @contextmanager
+    def _written_or_not(self) -> Iterator[None]:
+        """Go on where the database cannot be written, and remember that for the end."""
         try:
-            self._drive.commit(change or (lambda run: run), events=[event] if event else [])
+            yield
         except StoreUnwritable as error:
             self._unwritten = error
 

@@ -10,11 +10,9 @@ from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
 from dcp_engine.drive import Drive
 from dcp_engine.errors import (
+    NEEDS_PERSON,
     Credentials,
-    Denied,
-    Invalid,
     LeaseLost,
-    NotOurs,
     OutOfTime,
     StoreError,
 )
@@ -202,7 +200,7 @@ class Teardown:
         run = self._drive.commit(moved)
         step = run.step(name)
         tries = step.failures if step else 1
-        needs_person = isinstance(error, (Denied, Invalid, NotOurs))
+        needs_person = isinstance(error, NEEDS_PERSON)
         self._drive.problems(
             {
                 f"step-{name}": Problem(

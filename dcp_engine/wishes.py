@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dcp_engine.drive import Drive
+from dcp_engine.drive import Drive, unchanged
 from dcp_engine.machine import Move
 from dcp_engine.model import (
     Cheapest,
@@ -54,7 +54,7 @@ def _release(mover: Mover) -> None:
 
 def _abort(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     if run.state is State.EXPORTED:
-        return _same, None
+        return unchanged, None
 
     keep = bool(request.data.get("keep_queue"))
 
@@ -78,7 +78,7 @@ def _waive(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts
         text = f"The step {name} was not waived: " + (
             f"it has ended already ({step.ended})." if step else "the run has no such step now."
         )
-        return _same, ("waive", text, {"step": name})
+        return unchanged, ("waive", text, {"step": name})
     waived = replace(
         step, ended=Ended.WAIVED, reason="a person said so", ended_at=request.at, next_at=None
     )
@@ -94,7 +94,7 @@ def _waive(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts
 
 def _cheapest_on(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     if run.cheapest is not None or not run.live:
-        return _same, None
+        return unchanged, None
 
     def change(run: Run) -> Run:
         return replace(run, cheapest=Cheapest(engaged_at=request.at))
@@ -104,10 +104,10 @@ def _cheapest_on(run: Run, request: Request) -> tuple[Callable[[Run], Run], Even
 
 def _cheapest_off(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     if run.cheapest is None:
-        return _same, None
+        return unchanged, None
     if run.cheapest.acted_at is not None:
         text = "Cheapest mode has already acted and cannot be undone; nothing was changed."
-        return _same, ("cheapest", text, {})
+        return unchanged, ("cheapest", text, {})
 
     def change(run: Run) -> Run:
         return replace(run, cheapest=None)
@@ -117,7 +117,7 @@ def _cheapest_off(run: Run, request: Request) -> tuple[Callable[[Run], Run], Eve
 
 def _take_over(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     if not run.live:
-        return _same, None
+        return unchanged, None
 
     def change(run: Run) -> Run:
         return replace(run, taking_over=request.at, disarming=True, duties=_now(run))
@@ -143,14 +143,14 @@ def adopting(
 ) -> tuple[Callable[[Run], Run], EventParts | None]:
     """The change and the event by which a fleet named in the run's own file becomes the run's."""
     if fleet_id in run.fleet_ids:
-        return _same, None
+        return unchanged, None
     if not run.state.watches:
         text = (
             f"The monitor file now names fleet {fleet_id}, but this run is being torn down; the "
             "fleet was not adopted. It is probably a new run: register its file when this one has "
             "ended."
         )
-        return _same, ("fleet-not-adopted", text, {"fleet": fleet_id})
+        return unchanged, ("fleet-not-adopted", text, {"fleet": fleet_id})
 
     def change(run: Run) -> Run:
         run = with_fleet(run, Fleet(id=fleet_id, added_at=at, start_time=start))
@@ -168,10 +168,6 @@ def adopting(
 def _now(run: Run) -> tuple[Any, ...]:
     """The duties with the next look at the fleets due at once."""
     return tuple(duty for duty in run.duties if duty.name != "look-at-fleets")
-
-
-def _same(run: Run) -> Run:
-    return run
 
 
 def _clock(moment: datetime) -> str:
