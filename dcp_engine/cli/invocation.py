@@ -63,6 +63,7 @@ def cron_line(ctx: click.Context, app: App, name: str) -> str:
                 "--db": app.database if app.database != default_database() else None,
                 "--config": options.path("config", CONFIG_VARIABLE),
                 "--profile": options.texts.get("profile") or os.environ.get("AWS_PROFILE"),
+                "--log-file": options.path("log-file"),
             }
         ),
         "tick",

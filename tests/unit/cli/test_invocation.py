@@ -57,10 +57,11 @@ def test_nothing_special(ctx: click.Context, program: Path) -> None:
 def test_everything_that_was_given(ctx: click.Context, program: Path, tmp_path: Path) -> None:
     odd = str(tmp_path / "50% of 'my' $runs" / "runs.db")
     given(ctx).settings["poll_interval"] = "2m"
-    line = cron_line(ctx, opened(ctx, db=odd, profile="lab one"), "Exp1")
+    log = str(tmp_path / "engine.log")
+    line = cron_line(ctx, opened(ctx, db=odd, profile="lab one", log_file=log), "Exp1")
     assert as_run(line) == [
         str(program),
-        *["--db", odd, "--profile", "lab one"],
+        *["--db", odd, "--profile", "lab one", "--log-file", log],
         *["tick", "Exp1", "--poll-interval", "2m"],
     ]
 
