@@ -42,6 +42,8 @@ class Fault(Enum):
     """A good answer that lacks the member named `key`, at any depth; the action takes effect."""
 
 
+CUTS = frozenset({Fault.RESET, Fault.REPLY_LOST, Fault.HANG})
+"""Those after which there is no reply but a broken connection."""
 REFUSALS = frozenset(
     {
         Fault.THROTTLED,
@@ -160,6 +162,14 @@ class Faults:
             rules, self._rules = self._rules, []
         for rule in rules:
             rule.release()
+
+    def may_cut(self) -> bool:
+        """Whether there is an order left that breaks a connection."""
+        with self._lock:
+            return any(
+                rule.fault in CUTS and (rule.times is None or rule.hits < rule.times)
+                for rule in self._rules
+            )
 
     def strike(self, request: AwsRequest) -> FaultRule | None:
         """The rule that strikes this call, if one does; counts it."""

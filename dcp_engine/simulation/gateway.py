@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from wsgiref.handlers import format_date_time
 
 from botocore.exceptions import ClientError
 from moto.core.exceptions import ServiceException
@@ -41,7 +42,35 @@ class Gateway:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request from the socket: noted, and exposed to faults."""
-        body = _read_body(environ)
+        try:
+            reply = self._answer_from_outside(environ, _read_body(environ))
+        except ConnectionCut:
+            _reset(environ)
+            raise
+        headers = _unframed(reply)
+        length = str(len(reply.body))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            told = {name.lower(): value for name, value in reply.headers.items()}
+            length = told.get("content-length", length)
+        headers.append(("Content-Length", length))
+        start_response(f"{reply.status} Simulated", headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
+
+    def respond(self, environ: dict[str, Any], body: bytes) -> Reply:
+        """Answer a request from within the process: not noted, safe from faults."""
+        return self._answer(self._decode(environ, body), environ, body, None)
+
+    def respond_exposed(self, environ: dict[str, Any], body: bytes) -> Reply:
+        """The same for one that counts as from outside: noted, exposed to faults, reply dated.
+
+        A fault that cuts the connection is a ConnectionCut here, for there is none to cut.
+        """
+        reply = self._answer_from_outside(environ, body)
+        date = format_date_time(self.world.clock.now().timestamp())
+        content = b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body
+        return Reply(reply.status, {**dict(_unframed(reply)), "Date": date}, content)
+
+    def _answer_from_outside(self, environ: dict[str, Any], body: bytes) -> Reply:
         request = self._decode(environ, body)
         record = RecordedRequest(
             service=request.service,
@@ -57,22 +86,10 @@ class Gateway:
             record.status = reply.status
         except ConnectionCut:
             record.status = 0
-            _reset(environ)
             raise
         finally:
             self.requests.finish(record)
-        headers = [(n, v) for n, v in reply.headers.items() if n.lower() not in _FRAMING]
-        length = str(len(reply.body))
-        if environ["REQUEST_METHOD"] == "HEAD":
-            told = {name.lower(): value for name, value in reply.headers.items()}
-            length = told.get("content-length", length)
-        headers.append(("Content-Length", length))
-        start_response(f"{reply.status} Simulated", headers)
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
-
-    def respond(self, environ: dict[str, Any], body: bytes) -> Reply:
-        """Answer a request from within the process: not noted, safe from faults."""
-        return self._answer(self._decode(environ, body), environ, body, None)
+        return reply
 
     def _decode(self, environ: Mapping[str, Any], body: bytes) -> AwsRequest:
         with self.world.timeline.lock:
@@ -161,6 +178,10 @@ def _from_moto(error: ClientError) -> AwsError:
     told = error.response["Error"]
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
     return AwsError(told["Code"], told.get("Message", ""), status)
+
+
+def _unframed(reply: Reply) -> list[tuple[str, str]]:
+    return [(n, v) for n, v in reply.headers.items() if n.lower() not in _FRAMING]
 
 
 def _read_body(environ: Mapping[str, Any]) -> bytes:

@@ -38,15 +38,28 @@ class InProcessClients:
         key = (service, region)
         if key not in self._clients:
             client = plain_client(service, endpoint_url=self._endpoint_url, region=region)
-            client.meta.events.register("before-send", self._answer)
+            cut_short(client, self._responder)
             self._clients[key] = client
         return self._clients[key]
 
-    def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+
+def cut_short(
+    client: Any, responder: Responder, unless: Callable[[], bool] = lambda: False
+) -> None:
+    """Have a boto3 client ask the responder instead of a socket, except while `unless` holds.
+
+    Once is enough; again changes nothing.
+    """
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        if unless():
+            return None
         content = _content_of(request.body)
-        reply = self._responder(_environment(request, len(content)), content)
+        reply = responder(_environment(request, len(content)), content)
         headers = HTTPHeaders.from_dict(dict(reply.headers))
         return AWSResponse(request.url, reply.status, headers, _Raw(reply.body))
+
+    client.meta.events.register("before-send", answer, unique_id="simulation-cut-short")
 
 
 def _content_of(body: Any) -> bytes:

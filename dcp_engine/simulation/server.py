@@ -15,7 +15,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.simulation.faults import Faults
 from dcp_engine.simulation.gateway import Gateway
-from dcp_engine.simulation.in_process import InProcessClients
+from dcp_engine.simulation.in_process import InProcessClients, cut_short
 from dcp_engine.simulation.light_client import LightClients
 from dcp_engine.simulation.moto_account import Moto
 from dcp_engine.simulation.moto_clock import MotoClock
@@ -133,6 +133,17 @@ class SimulatedAws:
         if self._light_clients is None:
             raise SimulationError("This simulated AWS is not running: use it in a with block.")
         return self._light_clients.client(service, self.region)
+
+    def cut_short(self, client: Any) -> None:
+        """Spare a boto3 client the socket as long as no connection is to break; again is fine.
+
+        Its calls are answered in the calling thread, just as if they had come by the front door:
+        noted, and exposed to faults. While a fault is ordered that cuts connections they do come
+        that way, so that it is a real one that breaks or hangs.
+        """
+        if self._gateway is None:
+            raise SimulationError("This simulated AWS is not running: use it in a with block.")
+        cut_short(client, self._gateway.respond_exposed, unless=self.faults.may_cut)
 
     @property
     def crashes(self) -> list[str]:

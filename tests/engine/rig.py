@@ -47,6 +47,9 @@ class Rig:
             self.dead.add(self._processes)
         self._processes += 1
         self.store = SqliteStore.open(self.database)
+        # What a process has written outlives it in any case. Waiting for the disk with every
+        # change is for computers that lose their power, and this one does not.
+        self.store._connection._db.execute("PRAGMA synchronous=OFF")
         self.plugins = Plugins({**built_in(), **self._plugins})
         self.cloud = BotoCloud(
             profile=None,

@@ -19,9 +19,9 @@ from tests.engine.rig import Rig, leftovers
 GONE = [f"Exp1_i-0{n:016x}" for n in range(3)]
 
 
-# Few jobs that take long: two machines and more have work for a day.
+# Few jobs that take long: two machines have work for a third of a day.
 LONG_WORK: dict[str, object] = {
-    "jobs": 30,
+    "jobs": 8,
     "scenario": Scenario(job_duration=(7200.0, 7200.0)),
     "visibility_timeout": 10_000,
 }
