@@ -86,7 +86,7 @@ class Claims:
             if fleet.driver != self._store or fleet.driven_until is None:
                 continue
             mark = DriverTag(store=self._store, until=fleet.driven_until)
-            # A mark that stays lapses by itself within hours.
+            # A mark that stays lapses by itself within the hour.
             with suppress(AwsError):
                 self._aws.capacity.disclaim([fleet.id], str(mark))
 

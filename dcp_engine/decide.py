@@ -91,7 +91,7 @@ def _working(run: Run, reading: Reading, now: datetime, settings: Settings) -> D
     if run.state is State.RUNNING:
         if reading.visible:
             return None
-        return Decision(move=Move.NONE_WAITING, reason=_none_waiting(run, reading, settings))
+        return Decision(move=Move.NONE_WAITING, reason=_none_waiting(run, reading, now, settings))
     if reading.visible > 0:
         return Decision(
             move=Move.JOBS_WAIT,
@@ -105,9 +105,14 @@ def _working(run: Run, reading: Reading, now: datetime, settings: Settings) -> D
     return None
 
 
-def _none_waiting(run: Run, reading: Reading, settings: Settings) -> str:
+def _none_waiting(run: Run, reading: Reading, now: datetime, settings: Settings) -> str:
     if not run.jobs_seen:
         until = run.registered_at + settings.first_job_grace
+        if until <= now:
+            return (
+                "no job was there when the queue was first looked at; all may have been done since "
+                f"{run.registered_at:%H:%M} UTC, when the run was registered"
+            )
         return f"no job has been seen yet; there is time until {until:%H:%M} UTC to send some"
     in_flight = words.counted(reading.in_flight, "is", "are")
     delayed = f" and {reading.delayed} delayed" if reading.delayed else ""

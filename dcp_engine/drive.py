@@ -142,8 +142,11 @@ class Drive:
         """Write down one event."""
         self.commit(events=[(kind, text, data)])
 
-    def problems(self, changes: Mapping[str, str | Problem | None]) -> None:
-        """Begin, reword or end problems; beginnings and ends are events, rewordings are not."""
+    def problems(self, changes: Mapping[str, str | Problem | None], *, moot: bool = False) -> None:
+        """Begin, reword or end problems; beginnings and ends are events, rewordings are not.
+
+        With `moot` those that end are not solved: they do not matter any more.
+        """
         with self._lock:
             now = self._clock.now()
             present = {problem.name: problem for problem in self._run.problems}
@@ -154,9 +157,8 @@ class Drive:
                     if old:
                         del present[name]
                         lasted = round((now - old.since).total_seconds())
-                        events.append(
-                            ("problem-over", _over(old, lasted), {"problem": name, "s": lasted})
-                        )
+                        text = _moot(old) if moot else _over(old, lasted)
+                        events.append(("problem-over", text, {"problem": name, "s": lasted}))
                     continue
                 wanted = (
                     change
@@ -220,5 +222,13 @@ def _over(problem: Problem, seconds: int) -> str:
     """That a problem is over: what it was, without the advice that went with it."""
     from humanize import naturaldelta  # noqa: PLC0415 - slow to import, and seldom needed
 
-    what = re.split(r"(?<=[.:;]) ", problem.text, maxsplit=1)[0].rstrip(".:;")
-    return f"No longer so, after {naturaldelta(timedelta(seconds=seconds))}: {what}."
+    return f"No longer so, after {naturaldelta(timedelta(seconds=seconds))}: {_what(problem)}."
+
+
+def _moot(problem: Problem) -> str:
+    """That a problem matters no more, mended or not."""
+    return f"This does not matter any more: {_what(problem)}."
+
+
+def _what(problem: Problem) -> str:
+    return re.split(r"(?<=[.:;]) ", problem.text, maxsplit=1)[0].rstrip(".:;")

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 KEY: Final = "dcp-engine:driver"
-VALIDITY: Final = timedelta(hours=3)
+VALIDITY: Final = timedelta(hours=1)
 """How long a mark holds; it is renewed when less than half of this is left."""
 
 

@@ -15,6 +15,7 @@ from dcp_engine.auto_monitor import see_to_it
 from dcp_engine.claims import ELSEWHERE, Claims, another_driver
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
+from dcp_engine.durations import format_duration
 from dcp_engine.duties import do_duties
 from dcp_engine.errors import (
     AwsError,
@@ -40,6 +41,7 @@ from dcp_engine.watch import Watch
 from dcp_engine.watching import Watching
 from dcp_engine.wishes import obey
 
+_SLOW = "slow"
 _NOTHING_CAN_BE_DONE = ("credentials", "other-account", "account-unknown", ELSEWHERE)
 
 
@@ -129,6 +131,7 @@ class Engine:
                 read_again(drive, self._clock)
                 if self._is_ours(drive, aws):
                     self._pass(drive, aws, mover, teardown, claims)
+                drive.problems({_SLOW: None})
                 if drive.answered:
                     drive.problems({"credentials": None})
             if was_live and drive.run.outcome is Outcome.RELEASED:
@@ -138,7 +141,7 @@ class Engine:
             self._say_login(drive, error)
         except OutOfTime:
             # The deadline keeps ticks short; the next one goes on from here.
-            drive.event("tick-deadline", "This tick ran out of time; the next one goes on.")
+            drive.problem(_SLOW, _slow(drive.run, self._settings))
         remind(drive, self._clock)
         deliver(drive, self._store, self._plugins, self._clock)
         self._schedule(drive, teardown)
@@ -296,3 +299,11 @@ class Engine:
             deadline=deadline,
             guard=lambda: None,
         )
+
+
+def _slow(run: Run, settings: Settings) -> str:
+    return (
+        f"AWS answers so slowly that not all there was to do for {run.names.app_name} was done "
+        f"within {format_duration(settings.tick_deadline)}. What was left is done in the next "
+        "tick; the machines run on meanwhile."
+    )

@@ -15,6 +15,7 @@ _LASTING = (
     "other-account",
     "account-unknown",
     "driven-elsewhere",
+    "monitor-file",
     "plugin-",
     "step-",
 )
@@ -50,5 +51,6 @@ class Mover:
                     problem.name: None
                     for problem in self._drive.run.problems
                     if not problem.name.startswith(lasting)
-                }
+                },
+                moot=True,
             )

@@ -54,8 +54,13 @@ def _belongs_elsewhere(path: Path, run: Run, monitor: MonitorFile) -> str:
         for field in run.names.__struct_fields__
         if getattr(monitor.names, field) != getattr(run.names, field)
     ]
+    advice = (
+        "register it when this run has ended: an APP_NAME is watched for one run at a time"
+        if monitor.names.app_name == run.names.app_name
+        else "register it as a run of its own"
+    )
     return (
         f"The monitor file {path} was changed to something that is not this run any more "
         f"({'; '.join(changed)}). Nothing of it was taken over, its fleet {monitor.fleet_id} "
-        "neither; register it as a run of its own."
+        f"neither; {advice}."
     )

@@ -71,7 +71,18 @@ class Registrar:
         BadInput without a region, Refused where going on would not be safe, AwsError where AWS
         cannot be asked.
         """
-        registered = self._registered(monitor, path, allow_missing, take_over)
+        try:
+            registered = self._registered(monitor, path, allow_missing, take_over)
+        except Credentials:
+            raise
+        except AwsError as error:
+            raise type(error)(
+                error.operation,
+                error.code,
+                f"{(error.message or 'AWS gave no answer').rstrip('.')}. {monitor.names.app_name} "
+                "was not registered, so nobody watches it from here; its machines, if it has any, "
+                "go on. Try again",
+            ) from error
         if take_over and registered.run.live:
             self._ask(registered.run, RequestKind.TAKE_OVER)
         return registered
@@ -192,12 +203,14 @@ class Registrar:
                 continue
             if run.key == draft.key:
                 return run
+            how = "already being watched" if run.state.watches else "still being torn down"
             raise Refused(
-                f"A run named {run.names.app_name} is already being watched with queue "
+                f"A run named {run.names.app_name} is {how} with queue "
                 f"{run.names.queue} and cluster {run.names.cluster} (run {run.id}, {run.state}); "
                 f"this file says queue {draft.names.queue} and cluster {draft.names.cluster}. "
-                "Nothing of the file was taken over. See the other one to its end first, or start "
-                "this one under another APP_NAME."
+                "Nothing of the file was taken over. See the other one to its end first "
+                f"(`dcp-engine resume {run.id}`) and register the file then, or start this one "
+                "under another APP_NAME."
             )
         finished = (
             run
@@ -215,7 +228,8 @@ class Registrar:
             shared += [f"queue {run.names.queue}"] if run.names.queue == draft.names.queue else []
             if shared:
                 raise Refused(
-                    f"The {' and the '.join(shared)} of this file belong to the run "
+                    f"The {' and the '.join(shared)} of this file "
+                    f"{'belongs' if len(shared) == 1 else 'belong'} to the run "
                     f"{run.names.app_name} ({run.id}), which is being watched. Ending one of them "
                     f"would end the other's work, so {draft.names.app_name} was not registered. Is "
                     "the right file given? Each run needs a fleet and a queue of its own."

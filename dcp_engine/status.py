@@ -87,6 +87,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
+def queue_is_going(run: Run) -> bool:
+    """Whether it is too late to keep the queue: its deletion has been asked for, or is done."""
+    step = run.step("queue")
+    return step is not None and (step.ended is Ended.DONE or "asked_at" in step.progress)
+
+
 def status_of(
     run: Run, *, lease: Lease | None, requests: list[Request], machines_seen: int
 ) -> Status:
@@ -106,7 +112,7 @@ def status_of(
         cheapest=wished and RequestKind.CHEAPEST_OFF not in kinds,
         cheapest_acted=run.cheapest is not None and run.cheapest.acted_at is not None,
         abort_requested=run.abort_requested_at is not None or RequestKind.ABORT in kinds,
-        keep_queue=run.keep_queue or bool(keeps),
+        keep_queue=not queue_is_going(run) and (run.keep_queue or bool(keeps)),
         wishes=tuple(dict.fromkeys(kinds)),
         outcome=run.outcome,
         dead_letters=run.dead_letters,

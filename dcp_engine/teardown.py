@@ -15,6 +15,7 @@ from dcp_engine.errors import (
     LeaseLost,
     OutOfTime,
     StoreError,
+    Transient,
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
 from dcp_engine.model import Ended, Problem, Run, Settings, Step, with_step
@@ -26,6 +27,8 @@ from dcp_engine.words import counted
 LONGEST_PAUSE = timedelta(hours=1)
 SHORTEST_PAUSE = timedelta(milliseconds=500)
 _SIDE_BY_SIDE = 8
+# What has failed so often, hours apart by then, may never pass.
+_HOPELESS = 20
 # What ends the whole tick rather than one step: nothing more may or can be done by this driver.
 _ENDS_THE_TICK = (LeaseLost, Credentials, StoreError)
 
@@ -201,28 +204,30 @@ class Teardown:
         step = run.step(name)
         tries = step.failures if step else 1
         needs_person = isinstance(error, NEEDS_PERSON)
+        may_pass = isinstance(error, Transient) and tries < _HOPELESS
         self._drive.problems(
             {
                 f"step-{name}": Problem(
                     name=f"step-{name}",
                     since=now,
-                    text=_failure_text(run, name, words, tries),
+                    text=_failure_text(run, name, words, tries, may_pass=may_pass),
                     needs_person=needs_person,
                 )
             }
         )
 
 
-def _failure_text(run: Run, name: str, words: str, tries: int) -> str:
+def _failure_text(run: Run, name: str, words: str, tries: int, *, may_pass: bool) -> str:
     money = (
         "All machines have ended, so nothing of this bills by the second."
         if run.machines_ended_at
         else "Machines may still be running and billed."
     )
-    # Machines are not left running for the sake of a tidy end, so that is not offered here.
+    # Machines are not left running for the sake of a tidy end, and an outage passes; so that is not
+    # offered here.
     waive = (
         f" `dcp-engine waive {run.names.app_name} {name}` would end the run without it."
-        if name not in {FLEETS, LAST_LOOK}
+        if name not in {FLEETS, LAST_LOOK} and not may_pass
         else ""
     )
     return (

@@ -13,15 +13,23 @@ from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.driver_tag import tag_of
 from dcp_engine.emptiness import add_reading
-from dcp_engine.errors import AwsError, Credentials, Denied, Missing
+from dcp_engine.errors import AwsError, Credentials, Denied, Missing, OutOfTime
 from dcp_engine.model import Fleet, Identities, Problem, Reading, Run, Settings, with_fleet
-from dcp_engine.ports import Aws, FleetFacts, QueueFacts
+from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts
 from dcp_engine.words import counted
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
 # A fleet's end date is a problem when less than this is left.
 _SOON = timedelta(hours=24)
+# Amazon EC2 API Reference, EventInformation: what these say is wrong stays so until it is mended.
+_NO_TIME_MENDS = frozenset(
+    {
+        "iamFleetRoleInvalid",
+        "spotFleetRequestConfigurationInvalid",
+        "spotInstanceCountLimitExceeded",
+    }
+)
 
 
 class QueueSeen(Enum):
@@ -44,14 +52,14 @@ class Watch:
         """When AWS answered the last look at the fleets, by its own clock."""
 
     def count_jobs(self) -> QueueSeen:
-        """Count the queue. Raises Credentials."""
+        """Count the queue. Raises Credentials, OutOfTime."""
         run = self._drive.run
         try:
             facts = self._aws.queue.look(run.identities.queue_url)
         except Missing:
             self._drive.answered = True
             return self._queue_missing()
-        except Credentials:
+        except (Credentials, OutOfTime):
             raise
         except AwsError as error:
             self._unreadable(
@@ -78,7 +86,7 @@ class Watch:
             return None
         try:
             return self._aws.queue.dead_letters(arn)
-        except Credentials:
+        except (Credentials, OutOfTime):
             raise
         except AwsError:
             return None
@@ -86,7 +94,7 @@ class Watch:
     def look_at_fleets(self, *, why_late: bool = False) -> bool:
         """Describe every fleet and list its machines; with `why_late` read its errors too.
 
-        Returns whether that could be done. Raises Credentials.
+        Returns whether that could be done. Raises Credentials, OutOfTime.
         """
         run = self._drive.run
         try:
@@ -104,7 +112,7 @@ class Watch:
                     fleet.id, max(fleet.start_time, self._clock.now() - _RECENT)
                 )
             ]
-        except Credentials:
+        except (Credentials, OutOfTime):
             raise
         except AwsError as error:
             self._unreadable(
@@ -142,7 +150,7 @@ class Watch:
             {
                 "fleet-unreadable": None,
                 "fleet-missing": _for_a_person("fleet-missing", _fleet_missing(run), now),
-                "fleet-errors": _in_words([t.text for t in troubles], run),
+                "fleet-errors": _no_machine_yet(troubles, run, now),
                 "no-capacity": _for_a_person("no-capacity", _no_capacity(run), now),
                 "fleet-cancelled": _cancelled_by_hand(run),
                 "fleet-ends": _near_its_end(run, now),
@@ -153,12 +161,12 @@ class Watch:
     def record_identities(self) -> bool:
         """Write down what tells the service and the task definitions from later namesakes.
 
-        Returns whether that could be done. Raises Credentials.
+        Returns whether that could be done. Raises Credentials, OutOfTime.
         """
         try:
             service = self._aws.service.describe()
             revisions = self._aws.service.task_definitions()
-        except Credentials:
+        except (Credentials, OutOfTime):
             raise
         except AwsError as error:
             self._unreadable(
@@ -317,10 +325,24 @@ def _near_its_end(run: Run, now: datetime) -> str | None:
     )
 
 
-def _in_words(texts: list[str], run: Run) -> str | None:
-    if not texts:
+def _no_machine_yet(troubles: list[FleetTrouble], run: Run, now: datetime) -> Problem | None:
+    if not troubles:
         return None
-    different = list(dict.fromkeys(texts))
-    return f"The fleet of {run.names.app_name} has brought no machine yet; AWS says: " + "; ".join(
-        different[-3:]
+    different = dict.fromkeys(trouble.text.rstrip(".") for trouble in troubles)
+    lasting = any(trouble.kind in _NO_TIME_MENDS for trouble in troubles)
+    advice = (
+        "That does not pass by itself: mend it where the fleet is configured, start the cluster "
+        "again and register the new monitor file."
+        if lasting
+        else "That may pass: AWS goes on trying. If it does not, a higher price or other machine "
+        "types in the fleet's configuration may help; then start the cluster again."
+    )
+    return Problem(
+        name="fleet-errors",
+        since=now,
+        text=(
+            f"The fleet of {run.names.app_name} has brought no machine yet; AWS says: "
+            f"{'; '.join(list(different)[-3:])}. {advice}"
+        ),
+        needs_person=lasting,
     )

@@ -21,6 +21,7 @@ from dcp_engine.model import (
     with_step,
 )
 from dcp_engine.moves import Mover
+from dcp_engine.status import queue_is_going
 
 EventParts = tuple[str, str, dict[str, Any]]
 
@@ -56,7 +57,8 @@ def _abort(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts
     if run.state is State.EXPORTED:
         return unchanged, None
 
-    keep = bool(request.data.get("keep_queue"))
+    asked = bool(request.data.get("keep_queue"))
+    keep = asked and not queue_is_going(run)
 
     def change(run: Run) -> Run:
         return replace(
@@ -66,7 +68,11 @@ def _abort(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts
         )
 
     text = "A person asked to end the run now, jobs left or not" + (
-        "; the queue is kept with what is in it." if keep else "."
+        "; the queue is kept with what is in it."
+        if keep
+        else "; its queue was deleted already and cannot be kept."
+        if asked
+        else "."
     )
     return change, ("abort", text, dict(request.data))
 

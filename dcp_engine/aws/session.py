@@ -109,6 +109,8 @@ class Sessions:
 
     def login_command(self) -> str:
         """What to type to renew the credentials in use; never raises."""
+        if self._no_such_profile():
+            return "aws configure list-profiles   (and give one of them)"
         # botocore lets the key in the environment win unless a profile is named outright.
         if self._profile is None and self._environ.get("AWS_ACCESS_KEY_ID"):
             return (
@@ -123,6 +125,15 @@ class Sessions:
         name, kind = _source(named or "default", profiles)
         option = "" if name == "default" else f" --profile {shlex.quote(name)}"
         return f"{kind}{option}"
+
+    def _no_such_profile(self) -> bool:
+        try:
+            self._current()
+        except boto.ProfileNotFound:
+            return True
+        except boto.BotoCoreError:
+            return False
+        return False
 
     def _current(self) -> boto3.Session:
         if self._session is None:

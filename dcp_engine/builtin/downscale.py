@@ -50,7 +50,11 @@ def downscale(context: Context) -> DutyResult | None:
             }
         )
     weight = max((fleet.largest_weight for fleet in fleets), default=1.0)
-    why = counted(jobs, "job is left", "jobs are left")
+    why = (
+        counted(jobs, "job is left", "jobs are left")
+        if jobs
+        else "no job is left, and one machine stays requested until that is certain"
+    )
     lower(context, fleets, max(1, ceil(jobs * weight)), why)
     return None
 

@@ -6,7 +6,8 @@ from dcp_engine.cli import arguments
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.wish import agreed, already_ended, obeyed
-from dcp_engine.model import Ended, Run, State
+from dcp_engine.model import Run, State
+from dcp_engine.status import queue_is_going
 from dcp_engine.words import counted
 
 
@@ -71,9 +72,8 @@ def _lost(run: Run, jobs: int | None) -> str:
 
 
 def _kept(run: Run, jobs: int | None) -> str:
-    step = run.step("queue")
-    if step and step.ended is Ended.DONE:
-        return f"The queue {run.names.queue} is gone already and cannot be kept any more."
+    if queue_is_going(run):
+        return f"The queue {run.names.queue} has been deleted and cannot be kept any more."
     held = (
         "the jobs that are in it (they could not be counted)"
         if jobs is None

@@ -37,9 +37,10 @@ def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
     if as_json:
         out.json([one.as_json() for one in live])
     elif not live:
+        missing = "" if app.database.exists() else ", which does not exist yet"
         out.say(
-            f"There are no live runs in {app.database}. `dcp-engine monitor FILE` starts watching "
-            "one; `dcp-engine list --all` shows those that have ended."
+            f"There are no live runs in {app.database}{missing}. `dcp-engine monitor FILE` starts "
+            "watching one; `dcp-engine list --all` shows those that have ended."
         )
     for index, one in enumerate([] if as_json else live):
         if index:

@@ -332,7 +332,7 @@ def test_what_belongs_to_another_live_run_is_not_registered_again(
     theirs = {"fleet": first.fleet_id, "queue": first.queue_name}[shared]
     text = other.monitor_file.read_text().replace(mine, theirs)
     other.monitor_file.write_text(text)
-    with pytest.raises(Refused, match=f"{theirs} of this file belong to the run Exp1"):
+    with pytest.raises(Refused, match=f"{theirs} of this file belongs to the run Exp1"):
         rig.register(other)
     assert [run.names.app_name for run in rig.store.runs()] == ["Exp1"]
 

@@ -94,7 +94,7 @@ def test_the_mark_is_renewed_at_half_its_time_and_costs_no_look_of_its_own(
         assert value is not None
         assert value.partition(" ")[2] > clock.now().isoformat()
         clock.advance(60)
-    assert 3 <= aws.requests.count(TAG) - marks <= 4
+    assert 9 <= aws.requests.count(TAG) - marks <= 12
     modified = aws.requests.count("ec2:ModifySpotFleetRequest")
     assert aws.requests.count(LOOK) - looks <= 6 * 6 + 2 + modified
 

@@ -157,7 +157,7 @@ def test_a_profile_that_does_not_exist(aws_home: Path, ask: str) -> None:
         ("web", "aws login --profile web"),
         ("keys", "aws configure --profile keys"),
         ("loop", "aws configure --profile loop"),
-        ("nobody", "aws configure --profile nobody"),
+        ("nobody", "aws configure list-profiles   (and give one of them)"),
         (None, "aws configure"),
     ],
 )

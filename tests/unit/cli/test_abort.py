@@ -128,7 +128,7 @@ def test_keeping_the_queue_is_remembered(invoke: Invoke, add: Add, store: Sqlite
 def test_a_queue_that_is_gone_cannot_be_kept(invoke: Invoke, add: Add) -> None:
     add(run(State.TEARDOWN, steps=(Step(name="queue", ended=Ended.DONE),)))
     text = invoke("abort", "Exp1", "--keep-queue", text="n\n").stdout
-    assert "is gone already and cannot be kept" in text
+    assert "has been deleted and cannot be kept" in text
 
 
 def test_another_driver_obeys(
