@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from dcp_engine import monitor_file
 from dcp_engine.clock import Clock, SystemClock
+from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.errors import Ambiguous, AwsError, Missing, NoSuchRun, StoreUnwritable
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
 from dcp_engine.status import Status, exit_code, status_of, waivable
@@ -49,6 +50,7 @@ class App:
         clock: Clock | None = None,
         label: str = "dcp-engine",
         extra_plugins: Mapping[str, object] | None = None,
+        crash: CrashPoint = no_crash,
     ) -> None:
         self.database = database
         self.settings = settings
@@ -57,6 +59,7 @@ class App:
         self._clock = clock or SystemClock()
         self._label = label
         self._extra_plugins = dict(extra_plugins or {})
+        self._crash = crash
 
     # What needs the store alone.
 
@@ -135,10 +138,8 @@ class App:
         """
         try:
             store = self._store
-        except StoreUnwritable:
-            run = self._find(self._reader, name)
-            self._engine_on(self._reader).stop_without_memory(run)
-            raise
+        except StoreUnwritable as error:
+            raise self._unwritable(name, error) from error
         return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
 
     def drive(
@@ -156,11 +157,14 @@ class App:
         Where another driver has the run its events are told all the same, and this one takes over
         when that one is gone. `warn` is told what stands in the way, once each time it changes;
         `look` gets the run after every tick. Raises NoSuchRun, StoreBroken, and StoreUnwritable
-        when the database cannot even be opened.
+        when the database cannot even be opened, after the fleets were stopped as by `tick`.
         """
         lease: Lease | None = None
         warned: str | None = None
-        run = self._store.run(run_id)
+        try:
+            run = self._store.run(run_id)
+        except StoreUnwritable as error:
+            raise self._unwritable(run_id, error) from error
         try:
             while True:
                 pause = max(self.settings.poll_interval, timedelta(milliseconds=50))
@@ -267,6 +271,11 @@ class App:
             if store is not None:
                 store.close()
 
+    def _unwritable(self, name: str, error: StoreUnwritable) -> StoreUnwritable:
+        """The error for a database that cannot be opened for writing; see `Engine.unwritable`."""
+        run = self._find(self._reader, name)
+        return self._engine_on(self._reader).unwritable(run, error)
+
     def _ask(self, run: Run, kind: RequestKind, **data: object) -> None:
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
@@ -332,7 +341,12 @@ class App:
     def _store(self) -> "Store":
         from dcp_engine.store.sqlite import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore.open(self.database)
+        store = SqliteStore.open(self.database)
+        if self._crash is no_crash:
+            return store
+        from dcp_engine.store.crashing import CrashingStore  # noqa: PLC0415 - for tests only
+
+        return CrashingStore(store, self._crash)
 
     @cached_property
     def _cloud(self) -> "Cloud":
@@ -344,6 +358,7 @@ class App:
             settings=self.settings,
             clock=self._clock,
             rng=random.Random(),
+            crash=self._crash,
         )
 
     @cached_property

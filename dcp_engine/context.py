@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive, unchanged
+from dcp_engine.errors import Refused
 from dcp_engine.model import DutyRecord, Run, Settings, Step, with_duty, with_step
 from dcp_engine.ports import Aws
 
@@ -41,7 +42,7 @@ class DutyContext:
         memory: Mapping[str, Any] | None = None,
         run: Callable[[Run], Run] | None = None,
     ) -> None:
-        change = run or unchanged
+        change = unchanged if run is None else _bounded(run)
         remembered = None if memory is None else dict(memory)
         said = text if event and self._is_news(text) else None
         self._drive.commit(
@@ -60,6 +61,33 @@ class DutyContext:
         if memory is None:
             return run
         return with_duty(run, replace(self._record(run), memory=memory))
+
+
+def _bounded(change: Callable[[Run], Run]) -> Callable[[Run], Run]:
+    """The change, as far as it is one that a duty or a step may make; else it raises Refused.
+
+    What a run is called and what was recorded as its own decides what may be changed in AWS, and
+    its state whether machines are stopped: those are the engine's alone to write.
+    """
+
+    def bounded(before: Run) -> Run:
+        after = change(before)
+        if not isinstance(after, Run) or _without_what_is_free(after) != _without_what_is_free(
+            before
+        ):
+            raise Refused(
+                f"A plugin tried to change more of the run {before.names.app_name} than the target "
+                "of its fleets, the latest count and cheapest mode. Nothing was written, and "
+                "nothing was done in AWS"
+            )
+        return after
+
+    return bounded
+
+
+def _without_what_is_free(run: Run) -> Run:
+    fleets = tuple(replace(fleet, target=None) for fleet in run.fleets)
+    return replace(run, fleets=fleets, reading=None, cheapest=None)
 
 
 class StepContext(DutyContext):

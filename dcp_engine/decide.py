@@ -47,7 +47,7 @@ def orphans_possible(run: Run) -> str | None:
     Empty is not idle: where this says something, the machines get `orphan_grace` before the move
     WORK_OVER is made.
     """
-    if run.active_machines == 0:
+    if run.active_machines == 0 and not run.problem("fleet-unreadable"):
         return None
     if run.queue_missing and run.reading is not None and not run.reading.empty:
         return (

@@ -28,6 +28,7 @@ from dcp_engine.model import (
 from dcp_engine.store.protocol import Commit, Store
 
 Change = Callable[[Run], Run]
+EventParts = tuple[str, str, Mapping[str, Any]]
 
 
 def unchanged(run: Run) -> Run:
@@ -73,6 +74,20 @@ class Drive:
         with self._lock:
             return tuple(self._machines)
 
+    def another_run_of(self, fleet_id: str) -> Run | None:
+        """Another live run in this store, of the same account and region, that has this fleet."""
+        place = self._run.account, self._run.region
+        return next(
+            (
+                run
+                for run in self._store.runs(live=True)
+                if run.id != self._run.id
+                and (run.account, run.region) == place
+                and fleet_id in run.fleet_ids
+            ),
+            None,
+        )
+
     def guard(self) -> None:
         """Raise unless this driver still holds the run, with room for one more request.
 
@@ -95,7 +110,7 @@ class Drive:
         self,
         change: Change = unchanged,
         *,
-        events: Iterable[tuple[str, str, Mapping[str, Any]]] = (),
+        events: Iterable[EventParts] = (),
         machines: Iterable[Machine] = (),
         consumed: Iterable[Request] = (),
     ) -> Run:
@@ -142,18 +157,28 @@ class Drive:
         """Write down one event."""
         self.commit(events=[(kind, text, data)])
 
-    def problems(self, changes: Mapping[str, str | Problem | None], *, moot: bool = False) -> None:
+    def problems(
+        self,
+        changes: Mapping[str, str | Problem | None],
+        *,
+        change: Change = unchanged,
+        because: Iterable[EventParts] = (),
+        consumed: Iterable[Request] = (),
+        moot: bool = False,
+    ) -> None:
         """Begin, reword or end problems; beginnings and ends are events, rewordings are not.
 
-        With `moot` those that end are not solved: they do not matter any more.
+        What they are `because` of, its `change` and the wishes it carries out are written in the
+        same commit: nobody can die between the two. With `moot` those that end are not solved:
+        they do not matter any more.
         """
         with self._lock:
             now = self._clock.now()
             present = {problem.name: problem for problem in self._run.problems}
-            events: list[tuple[str, str, Mapping[str, Any]]] = []
-            for name, change in changes.items():
+            events = list(because)
+            for name, said in changes.items():
                 old = present.get(name)
-                if change is None:
+                if said is None:
                     if old:
                         del present[name]
                         lasted = round((now - old.since).total_seconds())
@@ -161,9 +186,7 @@ class Drive:
                         events.append(("problem-over", text, {"problem": name, "s": lasted}))
                     continue
                 wanted = (
-                    change
-                    if isinstance(change, Problem)
-                    else Problem(name=name, since=now, text=change)
+                    said if isinstance(said, Problem) else Problem(name=name, since=now, text=said)
                 )
                 if old is None:
                     events.append(("problem", wanted.text, {"problem": name}))
@@ -173,7 +196,11 @@ class Drive:
                         wanted, since=old.since, told_at=old.told_at
                     )
             problems = tuple(present.values())
-            self.commit(lambda run: msgspec.structs.replace(run, problems=problems), events=events)
+            self.commit(
+                lambda run: msgspec.structs.replace(change(run), problems=problems),
+                events=events,
+                consumed=consumed,
+            )
 
     def problem(self, name: str, text: str, *, needs_person: bool = False) -> None:
         """Begin one problem, or reword it."""

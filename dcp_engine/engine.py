@@ -25,6 +25,7 @@ from dcp_engine.errors import (
     LeaseLost,
     OutOfTime,
     StoreUnwritable,
+    Transient,
 )
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.machine import Move, RunMachine
@@ -32,7 +33,7 @@ from dcp_engine.model import Event, Holder, Lease, Outcome, Run, Settings, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
-from dcp_engine.ports import Aws, Cloud
+from dcp_engine.ports import Aws, Cancelled, Cloud
 from dcp_engine.refile import read_again
 from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store
@@ -83,7 +84,9 @@ class Engine:
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
         """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
 
-        AWS's failures are problems of the run, not exceptions. Raises StoreError, NoSuchRun.
+        AWS's failures are problems of the run, not exceptions. Raises NoSuchRun, and StoreError:
+        where the database cannot be written, the fleets of a run whose TEARDOWN is in it are
+        stopped all the same, before StoreUnwritable is raised and says so.
         """
         run = self._store.run(run_id)
         if not run.live and not self._store.due(run_id, self._clock.now()):
@@ -94,9 +97,8 @@ class Engine:
             )
         except LeaseHeld as held:
             return TickReport(run=run, held_by=str(held))
-        except StoreUnwritable:
-            self.stop_without_memory(run)
-            raise
+        except StoreUnwritable as error:
+            raise self.unwritable(run, error) from error
         drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers)
         try:
             self._drive(drive)
@@ -104,6 +106,8 @@ class Engine:
             return TickReport(
                 run=self._store.run(run_id), events=tuple(drive.events), held_by=str(lost)
             )
+        except StoreUnwritable as error:
+            raise self.unwritable(self._store.run(run_id), error) from error
         finally:
             if not keep_lease:
                 self.let_go(lease)
@@ -256,22 +260,47 @@ class Engine:
             moment = min(teardown.next_at() or usual, usual)
         drive.commit(lambda run: replace(run, next_tick_at=moment, last_tick_at=now))
 
-    def stop_without_memory(self, run: Run) -> None:
+    def unwritable(self, run: Run, error: StoreUnwritable) -> StoreUnwritable:
+        """The error for a tick that could not be written down, after `stop_without_memory`.
+
+        It says what became of the fleets, where the run is one whose money must stop.
+        """
+        try:
+            stopped = self.stop_without_memory(run)
+        except AwsError as failed:
+            stopped = (
+                f"{run.names.app_name} is being taken down, and its fleets could not be stopped "
+                f"either: {failed}. Cancel them yourself in the EC2 console, under Spot Requests: "
+                f"{', '.join(run.fleet_ids)}."
+            )
+        return StoreUnwritable(f"{error} {stopped}") if stopped else error
+
+    def stop_without_memory(self, run: Run) -> str | None:
         """TEARDOWN is committed and the database cannot be written: stop the fleets all the same.
 
-        Nothing but the recorded ids is used, and cancelling twice does no harm.
+        Nothing but the recorded ids is used, and cancelling twice does no harm. What was done, in
+        words; None when there was nothing to do. Raises AwsError.
         """
         if run.state is not State.TEARDOWN or run.machines_ended_at is not None:
-            return
+            return None
         aws = self._unleased(run)
         if aws.identity.account() != run.account:
-            return
+            return None
         if run.first_cancel_at is None and self._is_driven_elsewhere(aws, run):
-            return
+            return None
         undecided = run.first_cancel_at is None and run.abort_requested_at is None
         if undecided and jobs_waiting(aws, run):
-            return
-        aws.capacity.cancel(run.fleet_ids)
+            return None
+        answers = aws.capacity.cancel(run.fleet_ids)
+        left = [fleet_id for fleet_id, answer in answers.items() if answer == Cancelled.FAILED]
+        if left:
+            raise Transient(
+                "ec2:CancelSpotFleetRequests", "unexpectedError", f"not done for {', '.join(left)}"
+            )
+        return (
+            f"{run.names.app_name} is being taken down already, so its machines were not left "
+            f"running for that: AWS was told to stop {', '.join(run.fleet_ids)} with all machines."
+        )
 
     def _is_driven_elsewhere(self, aws: Aws, run: Run) -> bool:
         try:

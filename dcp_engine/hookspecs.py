@@ -56,6 +56,9 @@ class Context(Protocol):
     ) -> None:
         """Write down at once an event, this duty's or step's memory, or a change to the run.
 
+        That change may be one of the fleets' `target`, of `reading` and of `cheapest`; any other
+        raises Refused.
+
         What is about to be done to AWS is committed with this before the call (intent before
         effect). Raises LeaseLost when another driver has the run, StoreUnwritable when the
         database cannot be written: then the call must not be made.

@@ -1,13 +1,16 @@
-"""Moving a run from state to state: the new state and its event are one commit."""
+"""Moving a run from state to state.
 
-from collections.abc import Callable
+The new state, its event and the problems that end with the old one are one commit.
+"""
+
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Run, State
+from dcp_engine.model import Request, Run, State
 
 # What can still be wrong when the work is over; anything else is moot then.
 _LASTING = (
@@ -29,28 +32,32 @@ class Mover:
         self._machine = machine
         self._clock = clock
 
-    def move(self, move: Move, reason: str, change: Callable[[Run], Run] = unchanged) -> None:
-        """Make a move, with its reason and what else changes with it. Raises ImpossibleMove."""
+    def move(
+        self,
+        move: Move,
+        reason: str,
+        change: Callable[[Run], Run] = unchanged,
+        *,
+        consumed: Iterable[Request] = (),
+    ) -> None:
+        """Make a move, with its reason, what else changes with it and the wishes that ask for it.
+
+        Raises ImpossibleMove.
+        """
         before = self._drive.run
         state = self._machine.after(before.state, move)
         now = self._clock.now()
-        self._drive.commit(
-            lambda run: replace(change(run), state=state, state_since=now),
-            events=[
-                (
-                    "state",
-                    f"{before.state} → {state}: {reason}.",
-                    {"from": before.state.value, "to": state.value, "move": move.value},
-                )
-            ],
+        moved = (
+            "state",
+            f"{before.state} → {state}: {reason}.",
+            {"from": before.state.value, "to": state.value, "move": move.value},
         )
-        if not state.watches:
-            lasting = _LASTING if state is State.TEARDOWN else ()
-            self._drive.problems(
-                {
-                    problem.name: None
-                    for problem in self._drive.run.problems
-                    if not problem.name.startswith(lasting)
-                },
-                moot=True,
-            )
+        lasting = _LASTING if state is State.TEARDOWN else ()
+        over = () if state.watches else before.problems
+        self._drive.problems(
+            {problem.name: None for problem in over if not problem.name.startswith(lasting)},
+            change=lambda run: replace(change(run), state=state, state_since=now),
+            because=[moved],
+            consumed=consumed,
+            moot=True,
+        )

@@ -41,11 +41,23 @@ def read_again(drive: Drive, clock: Clock) -> None:
     if monitor.names != run.names:
         drive.problem(_PROBLEM, _belongs_elsewhere(path, run, monitor))
         return
+    other = drive.another_run_of(monitor.fleet_id)
+    if other is not None:
+        drive.problem(_PROBLEM, _anothers_fleet(path, monitor, other), needs_person=True)
+        return
     change, event = adopting(run, monitor.fleet_id, monitor.start_time, clock.now())
     drive.commit(
         lambda run: replace(change(run), monitor_digest=digest), events=[event] if event else []
     )
     drive.problems({_PROBLEM: None})
+
+
+def _anothers_fleet(path: Path, monitor: MonitorFile, other: Run) -> str:
+    return (
+        f"The monitor file {path} now names fleet {monitor.fleet_id}, which belongs to the run "
+        f"{other.names.app_name} ({other.id}). Ending one of them would end the other's work, so "
+        "the fleet was not taken over. Each run needs a fleet of its own; correct the file."
+    )
 
 
 def _belongs_elsewhere(path: Path, run: Run, monitor: MonitorFile) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dcp_engine.crash import CRASH_VARIABLE
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
 from dcp_engine.model import Settings
@@ -22,7 +23,7 @@ __all__ = ["Described", "Loaded", "describe", "format_duration", "load", "parse_
 PREFIX = "DCP_ENGINE_"
 CONFIG_VARIABLE = "DCP_ENGINE_CONFIG"
 RESERVED_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, "DCP_ENGINE_DB", "DCP_ENGINE_PLUGINS", "DCP_ENGINE_CRASH_AT"}
+    {CONFIG_VARIABLE, "DCP_ENGINE_DB", "DCP_ENGINE_PLUGINS", CRASH_VARIABLE}
 )
 """Variables with the prefix that are not settings."""
 

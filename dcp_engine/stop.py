@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Change, Drive, unchanged
-from dcp_engine.errors import StoreUnwritable, Transient
+from dcp_engine.errors import AwsError, Credentials, StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
 from dcp_engine.model import Run, Step, with_step
 from dcp_engine.ports import Aws, Cancelled
@@ -26,6 +26,10 @@ LAST_LOOK = "last-look"
 ENDED_STATES = frozenset({"shutting-down", "terminated"})
 # A cancelled fleet ends its machines within minutes; one that outlives this is ended by its id.
 STUBBORN = timedelta(minutes=10)
+# Refusals that say a fleet has ended, and the states (Amazon EC2 API Reference, BatchState) of one
+# that has not: a single answer is not believed against what AWS shows of the fleet.
+_BELIED_BY_LIFE = frozenset({Cancelled.UNKNOWN, Cancelled.NOT_CANCELLABLE})
+_LIVING = frozenset({"submitted", "active", "modifying"})
 
 
 class FleetStop:
@@ -95,10 +99,24 @@ class FleetStop:
                 {"fleets": pending},
             ),
         )
-        for fleet_id, answer in self._aws.capacity.cancel(pending).items():
-            answers[fleet_id] = answer.value
+        told = self._aws.capacity.cancel(pending)
+        answers.update({fleet_id: answer.value for fleet_id, answer in told.items()})
+        for fleet_id in self._still_alive([i for i in told if told[i] in _BELIED_BY_LIFE]):
+            answers[fleet_id] = Cancelled.FAILED.value
         self._write(lambda run: _remember(run, {"answers": answers}), None)
         return answers
+
+    def _still_alive(self, fleet_ids: list[str]) -> list[str]:
+        """Those of the fleets that would start machines; all of them where that cannot be told."""
+        if not fleet_ids:
+            return []
+        try:
+            facts = self._aws.capacity.describe(fleet_ids)
+        except Credentials:
+            raise
+        except AwsError:
+            return fleet_ids
+        return [i for i in fleet_ids if (fact := facts.get(i)) and fact.state in _LIVING]
 
     def _alive(self, *, again: bool = False) -> dict[str, str]:
         """Instance id → fleet id of every recorded machine that has not ended."""

@@ -4,6 +4,7 @@ An answer that could not be had is a problem in words and changes nothing else: 
 empty, and not gone.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -122,7 +123,7 @@ class Watch:
                 error,
             )
             return False
-        self._drive.seen_machines({i: f for f, ids in active.items() for i in ids})
+        self._drive.seen_machines(self._confirmed({i: f for f, ids in active.items() for i in ids}))
         now = self._clock.now()
         self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
         events = []
@@ -157,6 +158,24 @@ class Watch:
             }
         )
         return True
+
+    def _confirmed(self, listed: Mapping[str, str]) -> Mapping[str, str]:
+        """Those of the machines (instance id → fleet id) that EC2's own tag gives to these fleets.
+
+        What is recorded as the run's may be ended by its id, so two answers of AWS have to agree on
+        a machine that is new. One that cannot be confirmed now is when it is seen again, and the
+        teardown looks for them all by that tag.
+        """
+        known = set(self._drive.machine_ids())
+        if known.issuperset(listed):
+            return listed
+        try:
+            tagged = self._aws.machines.of_fleets(self._drive.run.fleet_ids)
+        except Credentials:
+            raise
+        except AwsError:
+            tagged = {}
+        return {i: fleet for i, fleet in listed.items() if i in known or i in tagged}
 
     def record_identities(self) -> bool:
         """Write down what tells the service and the task definitions from later namesakes.

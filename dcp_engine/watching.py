@@ -97,7 +97,8 @@ class Watching:
         gone = 0
         if run.active_machines is None or run.reading is None:
             return
-        if run.active_machines == 0:
+        # Machines that could not be looked at are not known to be none, whatever was seen before.
+        if run.active_machines == 0 and not run.problem("fleet-unreadable"):
             enough = max(1, self._settings.empty_readings)
             latest = [reading.total for reading in run.readings[-enough:]]
             left = max(run.idle_jobs or 0, run.reading.total)

@@ -30,9 +30,10 @@ def obey(drive: Drive, mover: Mover) -> None:
     """Carry out every wish that waits, oldest first, each in one commit with its event."""
     for request in drive.wishes():
         if request.kind is RequestKind.RELEASE:
-            drive.commit(consumed=[request])
             if drive.run.live:
-                _release(mover)
+                _release(mover, request)
+            else:
+                drive.commit(consumed=[request])
             continue
         change, event = _OBEY[request.kind](drive.run, request)
         drive.commit(change, events=[event] if event else [], consumed=[request])
@@ -45,11 +46,12 @@ def obey(drive: Drive, mover: Mover) -> None:
         )
 
 
-def _release(mover: Mover) -> None:
+def _release(mover: Mover, request: Request) -> None:
     mover.move(
         Move.RELEASE,
         "a person asked to stop watching; nothing in AWS was touched by that",
         lambda run: replace(run, outcome=Outcome.RELEASED),
+        consumed=[request],
     )
 
 

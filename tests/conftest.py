@@ -15,6 +15,8 @@ from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
 
+pytest_plugins = ["tests.matrices"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _service_models_are_read_once() -> Iterator[None]:

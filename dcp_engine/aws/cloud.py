@@ -17,6 +17,7 @@ from dcp_engine.aws.spot import SpotCapacity
 from dcp_engine.aws.sqs import SqsQueue
 from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.clock import Clock
+from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.model import Run, Settings
 
 
@@ -31,12 +32,17 @@ class BotoCloud:
         settings: Settings,
         clock: Clock,
         rng: random.Random,
+        crash: CrashPoint = no_crash,
     ) -> None:
-        """`profile` and `region` override AWS's own configuration; `rng` is for the jitter."""
+        """`profile` and `region` override AWS's own configuration; `rng` is for the jitter.
+
+        `crash` is called before and after every call to AWS.
+        """
         self._sessions = Sessions(profile, region, timeout=settings.request_timeout)
         self._accounts = Accounts()
         self._clock = clock
         self._rng = rng
+        self._crash = crash
 
     @property
     def region(self) -> str | None:
@@ -63,6 +69,7 @@ class BotoCloud:
             clock=self._clock,
             rng=self._rng,
             deadline=deadline,
+            crash=self._crash,
         )
         return BotoAws(edge, run, StsIdentity(edge, self._sessions.key_fingerprint, self._accounts))
 

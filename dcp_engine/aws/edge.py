@@ -12,6 +12,7 @@ from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.operations import Operation
 from dcp_engine.aws.taxonomy import translate, unreadable
 from dcp_engine.clock import Clock
+from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.errors import OutOfTime, Transient
 
 T = TypeVar("T")
@@ -38,14 +39,19 @@ class Edge:
         clock: Clock,
         rng: random.Random,
         deadline: float,
+        crash: CrashPoint = no_crash,
     ) -> None:
-        """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`."""
+        """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`.
+
+        `crash` is called before and after every try of every call.
+        """
         self._client = client
         self._gate = gate
         self._guard = guard
         self._clock = clock
         self._rng = rng
         self._deadline = deadline
+        self._crash = crash
 
     def call(
         self, operation: Operation, *, machine: str | None = None, **params: Any
@@ -139,11 +145,14 @@ class Edge:
         if operation.changes:
             self._guard()
             self._gate.check(operation, params, machine=machine)
+        self._crash(f"before aws {operation.label}")
         try:
             method = getattr(self._client(operation.service), xform_name(operation.name))
             body = method(**params)
         except Exception as error:  # noqa: BLE001 - botocore's parsers raise anything
             raise translate(operation, error) from None
+        finally:
+            self._crash(f"after aws {operation.label}")
         return Answer(operation, body, self._clock)
 
 

@@ -1,7 +1,8 @@
 """The blast-radius gate: no changing call leaves unless what it names was recorded as the run's.
 
 Names are compared whole and as they are, never by prefix, substring or pattern: `Exp1` must not
-touch `Exp10`. An operation without a rule here is refused.
+touch `Exp10`. An operation without a rule here is refused, and one that ends something of the run
+is refused until its TEARDOWN is committed: a working machine does not die of a plugin's mistake.
 """
 
 import re
@@ -13,10 +14,23 @@ from dcp_engine import driver_tag
 from dcp_engine.aws.arn import Arn
 from dcp_engine.aws.operations import Operation
 from dcp_engine.errors import NotOurs
-from dcp_engine.model import Run
+from dcp_engine.model import Run, State
 
 # Amazon EC2 User Guide, "Resource IDs": 8 hexadecimal digits of old, 17 since 2016.
 _INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
+
+# What may be changed while jobs are still counted: none of it ends a machine or loses a job.
+_WHILE_WATCHING = frozenset(
+    {
+        "ec2:ModifySpotFleetRequest",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:DisableAlarmActions",
+    }
+)
+# A released run takes its mark away, and nothing else.
+_AFTER_THE_END = frozenset({"ec2:DeleteTags"})
 
 
 def instance_of_alarm(name: str, app_name: str) -> str | None:
@@ -42,7 +56,7 @@ class Gate:
         `machine` is the instance id behind a container instance, which its ARN does not tell.
         """
         run = self._run()
-        complaint = self._complaint(run, operation, params, machine)
+        complaint = self._complaint(run, operation, params, machine) or _untimely(run, operation)
         if complaint is not None:
             raise NotOurs(
                 f"{operation.label} was not called for run {run.names.app_name} ({run.id}): "
@@ -147,6 +161,14 @@ class Gate:
                 )
             case _:
                 return "no rule says whose resources it may change"
+
+
+def _untimely(run: Run, operation: Operation) -> str | None:
+    if run.state.watches and operation.label not in _WHILE_WATCHING:
+        return f"the run is {run.state}, and this is done only when its work is over"
+    if run.state is State.EXPORTED and operation.label not in _AFTER_THE_END:
+        return "the run has ended, and nothing of it is changed any more"
+    return None
 
 
 def _only(params: Mapping[str, Any], *keys: str) -> str | None:

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
 from dcp_engine.aws.taxonomy import translate
+from dcp_engine.aws.time_limit import TimeLimit
 from dcp_engine.aws.wire import check_body
 
 
@@ -49,7 +50,10 @@ class Sessions:
         timeout: timedelta,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`timeout` holds for connecting and for each wait for data; `environ` is for the hints."""
+        """`timeout` holds for one try as a whole, and for connecting and each wait for data.
+
+        `environ` is for the hints.
+        """
         self._profile = profile
         self._region = region
         self._environ = os.environ if environ is None else environ
@@ -58,6 +62,7 @@ class Sessions:
             connect_timeout=timeout.total_seconds(),
             read_timeout=timeout.total_seconds(),
         )
+        self._limit = TimeLimit(timeout)
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -73,7 +78,7 @@ class Sessions:
                 session: Any = self._current()
                 client = session.client(service, region_name=region, config=self._config)
                 client.meta.events.register("before-parse", check_body)
-                self._clients[key] = client
+                self._clients[key] = self._limit.around(client)
             return self._clients[key]
 
     def forget(self) -> None:

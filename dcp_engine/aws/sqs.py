@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -40,7 +41,7 @@ class SqsQueue:
 
     def look(self, url: str | None) -> QueueFacts:
         """Count the jobs. Raises Missing when there is no such queue, Unreadable for odd counts."""
-        url = url or self._url(QueueName=self._run().names.queue)
+        url = url or self._url(self._run().account, self._run().names.queue)
 
         def facts(answer: Answer) -> QueueFacts:
             attributes = answer.take(_Attributes).attributes
@@ -69,7 +70,7 @@ class SqsQueue:
                 "NotAnArn",
                 f"the queue's redrive policy names {arn!r}, which is not a queue",
             )
-        url = self._url(QueueName=name.name, QueueOwnerAWSAccountId=name.account)
+        url = self._url(name.account, name.name, QueueOwnerAWSAccountId=name.account)
         return self._edge.read(
             op.GET_QUEUE_ATTRIBUTES,
             lambda answer: sum(_counts(answer, answer.take(_Attributes).attributes)),
@@ -84,8 +85,23 @@ class SqsQueue:
         except Missing:
             return
 
-    def _url(self, **params: Any) -> str:
-        return self._edge.read(op.GET_QUEUE_URL, lambda answer: answer.take(_Url), **params).url
+    def _url(self, account: str, name: str, **params: Any) -> str:
+        """The queue's URL, which names its account and itself (Amazon SQS Developer Guide).
+
+        One that names another queue is not an answer: its counts would be taken for the run's.
+        """
+
+        def own(answer: Answer) -> str:
+            url = answer.take(_Url).url
+            try:
+                path = urlsplit(url).path
+            except ValueError:
+                raise answer.unreadable("its QueueUrl is not a URL") from None
+            if path.split("/") != ["", account, name]:
+                raise answer.unreadable(f"its QueueUrl is not that of {name} in account {account}")
+            return url
+
+        return self._edge.read(op.GET_QUEUE_URL, own, QueueName=name, **params)
 
 
 def _counts(answer: Answer, attributes: dict[str, str]) -> tuple[int, int, int]:

@@ -61,10 +61,12 @@ def sweep(context: Context) -> DutyResult:
 
 
 def delete_all(context: Context) -> StepResult:
-    """Delete every alarm of the run: live and dead machines', and Auto-Monitor's two."""
-    # This step waits for the machines: every recorded one has ended.
+    """Delete every alarm of the run, Auto-Monitor's two included, but those of live machines."""
+    # This step waits for the machines: every recorded one has ended, unless a person waived that.
+    # Then the idle alarm is all that may still end one that is up.
+    ended = context.machines() if context.run.machines_ended_at else ()
     alarms = context.aws.alarms.of_machines()
-    dead = _of_dead_machines(context, alarms, known_dead=frozenset(context.machines()))
+    dead = _of_dead_machines(context, alarms, known_dead=frozenset(ended))
     names = [*dead, *context.run.names.queue_alarms]
     idle = counted(len(names) - 2, "idle alarm")
     _delete(context, names, f"Deleting {idle}, and Auto-Monitor's two if they are there.")

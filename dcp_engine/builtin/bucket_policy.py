@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from dcp_engine.model import Run
+from dcp_engine.partition import partition
 
 
 def statements(run: Run) -> list[dict[str, Any]]:
@@ -12,7 +13,7 @@ def statements(run: Run) -> list[dict[str, Any]]:
     Source: Amazon CloudWatch Logs User Guide, "Export log data to Amazon S3", "Set permissions on
     an S3 bucket".
     """
-    bucket = f"arn:{_partition(run.region)}:s3:::{run.names.bucket}"
+    bucket = f"arn:{partition(run.region)}:s3:::{run.names.bucket}"
     return [
         {
             "Effect": "Allow",
@@ -33,11 +34,3 @@ def advice(run: Run) -> str:
         f"bucket's Permissions): {json.dumps(statements(run))} The export goes on by itself "
         "afterwards; the logs are still in CloudWatch until then"
     )
-
-
-def _partition(region: str) -> str:
-    """The first part of ARNs (AWS Fault Isolation Boundaries, "Partitions")."""
-    for start, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
-        if region.startswith(start):
-            return partition
-    return "aws"

@@ -17,6 +17,7 @@ from dcp_engine.words import counted
 
 # A service drains until its last task has stopped, which takes minutes as a rule.
 _PATIENCE = timedelta(hours=24)
+_ENDED = frozenset({"shutting-down", "terminated"})
 
 
 @hookimpl
@@ -63,7 +64,7 @@ def _ended_machines_hinder(context: Context) -> StepResult | None:
     except (Credentials, OutOfTime):
         raise
     except AwsError as error:
-        if _has_patience(context):
+        if _has_patience(context, "machines_hinder_since"):
             raise
         return kept(f"ended machines of the run could not be deregistered from it: {error}")
     return None
@@ -77,8 +78,8 @@ def _own_service_hinders(context: Context) -> StepResult | None:
     service = context.aws.service.describe()
     if service is None or service.status != "DRAINING":
         return None
-    if _has_patience(context):
-        waited = context.clock.now().timestamp() - float(context.memory["hindered_since"])
+    if _has_patience(context, "service_hinders_since"):
+        waited = context.clock.now().timestamp() - float(context.memory["service_hinders_since"])
         # The money has stopped: the longer it takes, the less often is it asked for.
         return waiting(
             "the run's own service is still draining in it",
@@ -87,12 +88,12 @@ def _own_service_hinders(context: Context) -> StepResult | None:
     return kept(f"the run's own service {context.run.names.service} has been draining for a day")
 
 
-def _has_patience(context: Context) -> bool:
-    """Whether it is less than a day since something first stood in the way."""
+def _has_patience(context: Context, hindrance: str) -> bool:
+    """Whether it is less than a day since this first stood in the way; each has its own day."""
     now = context.clock.now().timestamp()
-    since = context.memory.get("hindered_since")
+    since = context.memory.get(hindrance)
     if since is None:
-        context.commit(memory={**context.memory, "hindered_since": now})
+        context.commit(memory={**context.memory, hindrance: now})
         return True
     return bool(now - float(since) < _PATIENCE.total_seconds())
 
@@ -104,6 +105,10 @@ def _deregister_own(context: Context) -> None:
     """
     own = set(context.machines())
     mine = [i for i in context.aws.service.container_instances() if i.instance_id in own]
+    if mine and context.run.machines_ended_at is None:
+        # A person waived the machines' end, so some may be up; those are none of the ended ones.
+        states = context.aws.machines.states([i.instance_id for i in mine])
+        mine = [i for i in mine if states.get(i.instance_id, "terminated") in _ENDED]
     if mine and context.memory.get("deregistering") != len(mine):
         context.commit(
             event="cluster",

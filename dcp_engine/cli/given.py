@@ -11,6 +11,7 @@ from dcp_engine import settings
 from dcp_engine.app import App
 from dcp_engine.cli.command import EverywhereOption, SettingOption
 from dcp_engine.cli.logs import start_logging
+from dcp_engine.crash import crash_point
 from dcp_engine.errors import BadInput, EngineError
 from dcp_engine.status import waivable_steps
 
@@ -105,6 +106,7 @@ def open_app(ctx: click.Context, label: str) -> App:
         region=region or None,
         profile=profile or None,
         label=f"dcp-engine {label}",
+        crash=crash_point(os.environ),
     )
     ctx.call_on_close(app.close)
     return app

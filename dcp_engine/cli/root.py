@@ -30,6 +30,10 @@ COMMANDS: Final = {
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
     "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
     "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),
+    "iam-policy": (
+        "dcp_engine.cli.iam_policy:iam_policy",
+        "Print the AWS permissions that dcp-engine needs.",
+    ),
     "demo": ("dcp_engine.cli.demo:demo", "See a whole run on an AWS of pretence; costs nothing."),
     "completion": ("dcp_engine.cli.completion:completion", "Set up completion in your shell."),
 }

@@ -1,12 +1,13 @@
 """Replies that come out wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from dcp_engine.simulation.in_process import Reply
 from dcp_engine.simulation.wire import AwsRequest, Wire
 
+_PAUSE = 0.05
 _PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome</body></html>"
 
 
@@ -20,9 +21,33 @@ def truncated(reply: Reply) -> Reply:
     return Reply(200, _without_length(reply.headers), reply.body[: len(reply.body) // 2])
 
 
+def trickle(body: bytes, released: Callable[[float], bool]) -> Iterator[bytes]:
+    """The body, a byte at a time with pauses; all of the rest at once when it is released.
+
+    Each pause is short, so that no wait for data by itself is a long one.
+    """
+    for place in range(len(body)):
+        if released(_PAUSE):
+            yield body[place:]
+            return
+        yield body[place : place + 1]
+
+
 def html() -> Reply:
     """HTTP 200 with a web page."""
     return Reply(200, {"Content-Type": "text/html"}, _PAGE)
+
+
+def zero_counts(wire: Wire, request: AwsRequest, reply: Reply) -> Reply:
+    """The same attributes of a queue, as if no message were in it."""
+    if reply.status >= 300 or request.operation != "GetQueueAttributes":
+        return reply
+    result = wire.result_of(request, reply)
+    attributes = {
+        name: "0" if name.startswith("ApproximateNumberOf") else value
+        for name, value in result.get("Attributes", {}).items()
+    }
+    return wire.encode(request, {**result, "Attributes": attributes})
 
 
 def lacking(wire: Wire, request: AwsRequest, reply: Reply, key: str) -> Reply:

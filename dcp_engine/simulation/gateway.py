@@ -16,8 +16,11 @@ from dcp_engine.simulation import distortion
 from dcp_engine.simulation.call import Call, Handler
 from dcp_engine.simulation.faults import AFTERWARDS, REFUSALS, Fault, FaultRule, Faults
 from dcp_engine.simulation.in_process import Reply
+from dcp_engine.simulation.item_failures import ITEM_FAILURES
+from dcp_engine.simulation.recall import Recall
 from dcp_engine.simulation.request_log import RecordedRequest, RequestLog
 from dcp_engine.simulation.service_error import AwsError
+from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.simulation.wire import AwsRequest, Wire
 from dcp_engine.simulation.world import World
 
@@ -40,10 +43,16 @@ class Gateway:
     crashes: list[str] = field(default_factory=list)
     """Tracebacks of errors in the simulation itself (or in moto), not in what was asked."""
 
+    unreachable: bool = False
+    """Whether connections that are still open are cut off instead of served."""
+
+    def __post_init__(self) -> None:
+        self._recall: Recall = Recall(self.wire)
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request from the socket: noted, and exposed to faults."""
         try:
-            reply = self._answer_from_outside(environ, _read_body(environ))
+            reply, rule = self._answer_from_outside(environ, _read_body(environ))
         except ConnectionCut:
             _reset(environ)
             raise
@@ -54,6 +63,8 @@ class Gateway:
             length = told.get("content-length", length)
         headers.append(("Content-Length", length))
         start_response(f"{reply.status} Simulated", headers)
+        if rule is not None and rule.fault is Fault.TRICKLES:
+            return distortion.trickle(reply.body, rule.wait)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body]
 
     def respond(self, environ: dict[str, Any], body: bytes) -> Reply:
@@ -65,12 +76,16 @@ class Gateway:
 
         A fault that cuts the connection is a ConnectionCut here, for there is none to cut.
         """
-        reply = self._answer_from_outside(environ, body)
+        reply, _ = self._answer_from_outside(environ, body)
         date = format_date_time(self.world.clock.now().timestamp())
         content = b"" if environ["REQUEST_METHOD"] == "HEAD" else reply.body
         return Reply(reply.status, {**dict(_unframed(reply)), "Date": date}, content)
 
-    def _answer_from_outside(self, environ: dict[str, Any], body: bytes) -> Reply:
+    def _answer_from_outside(
+        self, environ: dict[str, Any], body: bytes
+    ) -> tuple[Reply, FaultRule | None]:
+        if self.unreachable:
+            raise ConnectionCut
         request = self._decode(environ, body)
         record = RecordedRequest(
             service=request.service,
@@ -80,7 +95,7 @@ class Gateway:
             at=self.world.clock.now(),
         )
         self.requests.begin(record)
-        rule = self.faults.strike(request)
+        rule = self.faults.strike(request, self.world.clock.now())
         try:
             reply = self._answer_under(rule, request, environ, body, record)
             record.status = reply.status
@@ -89,7 +104,7 @@ class Gateway:
             raise
         finally:
             self.requests.finish(record)
-        return reply
+        return reply, rule
 
     def _decode(self, environ: Mapping[str, Any], body: bytes) -> AwsRequest:
         with self.world.timeline.lock:
@@ -106,25 +121,56 @@ class Gateway:
         body: bytes,
         record: RecordedRequest,
     ) -> Reply:
+        rest = self._recall.rest(request)
+        if rest is not None:
+            return rest
         if rule is None:
-            return self._answer(request, environ, body, record)
+            reply = self._answer(request, environ, body, record)
+            self._recall.keep(request, reply)
+            return reply
         record.fault = rule.fault.name
         if rule.fault in REFUSALS:
             return self._refuse(request, rule.refusal(request.service), record)
         if rule.fault is Fault.HTML:
             return distortion.html()
-        if rule.fault is Fault.HANG:
-            rule.wait()
+        failures = ITEM_FAILURES.get(record.name)
+        if rule.fault is Fault.ITEM_FAILED and failures is not None:
+            return self.wire.encode(request, failures(request.params, rule.code))
         if rule.fault not in AFTERWARDS:
+            if rule.fault is Fault.HANG:
+                self._last(rule)
             raise ConnectionCut
-        reply = self._answer(request, environ, body, record)
-        if rule.fault is Fault.EMPTY_BODY:
-            return distortion.empty(reply)
-        if rule.fault is Fault.TRUNCATED:
-            return distortion.truncated(reply)
-        if rule.fault is Fault.MISSING_KEY:
-            return distortion.lacking(self.wire, request, reply, str(rule.key))
+        return self._distorted(rule, request, self._answer(request, environ, body, record))
+
+    def _distorted(  # noqa: PLR0911
+        self, rule: FaultRule, request: AwsRequest, reply: Reply
+    ) -> Reply:
+        """What becomes of a true answer under a rule."""
+        match rule.fault:
+            case Fault.EMPTY_BODY:
+                return distortion.empty(reply)
+            case Fault.TRUNCATED:
+                return distortion.truncated(reply)
+            case Fault.MISSING_KEY:
+                return distortion.lacking(self.wire, request, reply, str(rule.key))
+            case Fault.ZERO_COUNTS:
+                return distortion.zero_counts(self.wire, request, reply)
+            case Fault.STALE:
+                return self._recall.before(request, reply)
+            case Fault.SHORT_PAGES:
+                return self._recall.empty_page(request, reply)
+            case Fault.TRICKLES | Fault.ITEM_FAILED:
+                return reply
+        if rule.takes is not None:
+            self._last(rule)
         raise ConnectionCut
+
+    def _last(self, rule: FaultRule) -> None:
+        """Let the time pass that a fault takes."""
+        if rule.takes is not None and isinstance(self.world.clock, VirtualClock):
+            self.world.clock.advance(rule.takes)
+        else:
+            rule.wait(rule.takes)
 
     def _answer(
         self,

@@ -3,7 +3,8 @@
 import os
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -143,7 +144,11 @@ class SimulatedAws:
         """
         if self._gateway is None:
             raise SimulationError("This simulated AWS is not running: use it in a with block.")
-        cut_short(client, self._gateway.respond_exposed, unless=self.faults.may_cut)
+        cut_short(client, self._gateway.respond_exposed, unless=self._needs_a_connection)
+
+    def _needs_a_connection(self) -> bool:
+        assert self._gateway is not None
+        return self._gateway.unreachable or self.faults.may_cut()
 
     @property
     def crashes(self) -> list[str]:
@@ -176,13 +181,7 @@ class SimulatedAws:
             raise
 
     def _serve(self) -> None:
-        self._server = make_server(
-            "127.0.0.1",
-            self._port,
-            self._application,
-            threaded=True,
-            request_handler=_handler_for(self.clock),
-        )
+        self._listen(self._port)
         models = ServiceModels()
         world = World(
             clock=self.clock,
@@ -197,14 +196,47 @@ class SimulatedAws:
         self._gateway = gateway
         self._clients = InProcessClients(gateway.respond, self.endpoint_url)
         self._light_clients = LightClients(gateway.respond, models, self.endpoint_url)
-        serve = partial(self._server.serve_forever, poll_interval=_TICK_SECONDS)
-        self._threads = [threading.Thread(target=serve, daemon=True)]
+        self._answer()
         if isinstance(self.clock, VirtualClock):
             self._unsubscribe = self.clock.subscribe(world.advance)
         else:
-            self._threads.append(threading.Thread(target=self._tick, daemon=True))
-        for thread in self._threads:
-            thread.start()
+            self._start(self._tick)
+
+    def _listen(self, port: int) -> None:
+        self._server = make_server(
+            "127.0.0.1",
+            port,
+            self._application,
+            threaded=True,
+            request_handler=_handler_for(self.clock),
+        )
+
+    def _answer(self) -> None:
+        assert self._server is not None
+        self._start(partial(self._server.serve_forever, poll_interval=_TICK_SECONDS))
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Every connection is refused, from the beginning of the block to its end.
+
+        Nothing of it is recorded, since nothing arrives; the back door stays open.
+        """
+        assert self._server is not None
+        assert self._gateway is not None
+        self._gateway.unreachable = True
+        self._server.shutdown()
+        self._server.server_close()
+        try:
+            yield
+        finally:
+            self._listen(self._server.server_port)
+            self._gateway.unreachable = False
+            self._answer()
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         assert self._gateway is not None

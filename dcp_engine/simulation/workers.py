@@ -1,5 +1,6 @@
 """The containers on the machines: they take messages, work, log, and delete the messages."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from moto.core.exceptions import ServiceException
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
 
 from dcp_engine.simulation.machines import Cause, Machine, Machines
 from dcp_engine.simulation.moto_account import Moto
@@ -173,7 +175,10 @@ class Workers:
 
     def _delete(self, plan: RunPlan, receipt_handle: str) -> None:
         sqs = self.moto.backend("sqs", plan.region)
-        if plan.queue_name in sqs.queues:
+        if plan.queue_name not in sqs.queues:
+            return
+        # A message that outlived its visibility timeout too often is with the dead letters by now.
+        with contextlib.suppress(ReceiptHandleIsInvalid):
             sqs.delete_message(plan.queue_name, receipt_handle)
 
     def _log(self, plan: RunPlan, group: str, stream: str, text: str) -> None:

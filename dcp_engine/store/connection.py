@@ -29,6 +29,8 @@ _NO_ROOM_FOR_A_LOG: Final = frozenset(
     }
 )
 
+_DISK_FULL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL})
+
 FileId = tuple[int, int]
 
 
@@ -36,8 +38,11 @@ class Connection:
     """Transactions on an opened file; usable from several threads, one at a time."""
 
     def __init__(self, path: Path, db: Database, file: FileId | None = None) -> None:
+        """`file` is what was opened for writing; None for who only reads."""
         self.path = path
         self._file = file
+        self._log: FileId | None = None
+        self._schema: int | None = None
         self._db = db
         self._lock = threading.RLock()
 
@@ -50,6 +55,8 @@ class Connection:
                 return
             try:
                 self._db.execute("BEGIN")
+                self._check_in_place(writing=False)
+                self._check_schema()
                 yield self._db
             finally:
                 self._db.rollback()
@@ -65,21 +72,42 @@ class Connection:
                 raise RuntimeError("a change to the store was begun inside another")
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._check_in_place()
+                self._check_in_place(writing=True)
+                self._check_schema()
                 yield self._db
                 self._db.commit()
             except BaseException:
                 self._db.rollback()
                 raise
 
-    def _check_in_place(self) -> None:
-        """Raise StoreBroken when the file under our path is not the one we have open.
+    def _check_in_place(self, *, writing: bool) -> None:
+        """Raise StoreBroken when the files under our path are not those we have open.
 
-        A file that was deleted or replaced can still be written, but nobody else will ever read
-        it: another process would know nothing of the run, and drive it too.
+        A file, or its write-ahead log, that was deleted, replaced or emptied can still be written,
+        but nobody else will ever read it: another process would know nothing of the run, and drive
+        it too (https://www.sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file
+        while in use"). SQLite keeps the log for as long as anybody has the file open.
         """
-        if self._file is not None and _file_id(self.path) != self._file:
+        if self._file is None:
+            return
+        with _system_in_words(self.path, writing=writing):
+            size, file = _size(self.path), _file_id(self.path)
+            log = _file_id(_beside(self.path, "wal"))
+        if not size or file != self._file or self._log not in {None, log}:
             raise trouble.replaced(self.path)
+        self._log = log
+
+    def _check_schema(self) -> None:
+        """Raise StoreBroken when a newer version has changed the file while we had it open.
+
+        https://www.sqlite.org/pragma.html#pragma_schema_version: it grows with every such change.
+        """
+        if self._file is None:
+            return
+        (version,) = self._db.execute("PRAGMA schema_version").fetchone()
+        if version != self._schema:
+            _check_ours(self._db, self.path)
+            self._schema = version
 
     def close(self) -> None:
         """Let go of the file; again is fine."""
@@ -98,18 +126,15 @@ def connect(
     Raises StoreBroken, and StoreUnwritable: then `read_only` may still succeed.
     """
     seconds = busy_timeout.total_seconds()
-    try:
-        with _in_words(path, writing=not read_only):
-            blank = not _size(path)
-            if not read_only:
-                network = network_file_system(path, mounts)
-                if network is not None:
-                    raise trouble.on_network(path, network)
-                db = _open_writing(path, seconds)
-                return Connection(path, db, _file_id(path))
+    with _system_in_words(path, writing=not read_only), _in_words(path, writing=not read_only):
+        blank = not _size(path)
+        if read_only:
             return Connection(path, _nothing() if blank else _open_reading(path, seconds, mounts))
-    except OSError as error:
-        raise trouble.of_system(error, path, writing=not read_only) from error
+        network = network_file_system(path, mounts)
+        if network is not None:
+            raise trouble.on_network(path, network)
+        db = _open_writing(path, seconds)
+        return Connection(path, db, _file_id(path))
 
 
 def _file_id(path: Path) -> FileId | None:
@@ -136,8 +161,17 @@ def _size(path: Path) -> int | None:
 
 
 def _log_has_content(path: Path) -> bool:
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
+    return _has_content(_beside(path, "wal"))
+
+
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def _beside(path: Path, what: str) -> Path:
+    """A file that SQLite keeps beside the database, which is where a link leads to."""
+    real = path.resolve()
+    return real.with_name(f"{real.name}-{what}")
 
 
 def _open_writing(path: Path, seconds: float) -> Database:
@@ -230,18 +264,53 @@ def _brought_up_to_date(db: Database) -> Database:
 
 def _database_for_reading(path: Path, seconds: float) -> Database:
     db = _database(path, "mode=ro", seconds)
+    try:
+        with _closed_on_failure(db):
+            _look_into(db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return _undone(path, seconds)
+        # SQLite wants to make a log first, and the folder or a full disk does not let it.
+        code = trouble.primary_code(error)
+        if code in _NO_ROOM_FOR_A_LOG and not _log_has_content(path):
+            # The file has it all: https://www.sqlite.org/wal.html#read_only_databases
+            return _database(path, "mode=ro&immutable=1", seconds)
+        if code in _DISK_FULL:
+            return _alone(path, seconds)
+        raise
+    return db
+
+
+def _alone(path: Path, seconds: float) -> Database:
+    """A copy in memory of the file and its log, for whom a full disk lets make nothing beside them.
+
+    Nobody else may have the file open for that moment
+    (https://www.sqlite.org/wal.html#use_of_wal_without_shared_memory).
+    """
+    copy = _in_memory()
+    with _closed_on_failure(copy), contextlib.closing(_database(path, "mode=rw", seconds)) as db:
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        _look_into(db)
+        db.conn.backup(copy.conn)
+        copy.execute("PRAGMA query_only=ON")
+    return copy
+
+
+def _undone(path: Path, seconds: float) -> Database:
+    """Opened once what a killed process left half-written is undone, which takes writing.
+
+    To look past its journal would be to read that half (SQLite documentation, "File Locking And
+    Concurrency In SQLite Version 3", section 4.1, "Dealing with hot journals").
+    """
+    db = _database(path, "mode=rw", seconds)
     with _closed_on_failure(db):
-        try:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            # SQLite wants to make a log first, and the folder or a full disk does not let it. Where
-            # no log is, the file has it all: https://www.sqlite.org/wal.html#read_only_databases
-            if trouble.primary_code(error) not in _NO_ROOM_FOR_A_LOG or _log_has_content(path):
-                raise
-        else:
-            return db
-    db.close()
-    return _database(path, "mode=ro&immutable=1", seconds)
+        _look_into(db)
+        db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _look_into(db: Database) -> None:
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _nothing() -> Database:
@@ -298,3 +367,12 @@ def _in_words(path: Path, *, writing: bool) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+@contextlib.contextmanager
+def _system_in_words(path: Path, *, writing: bool) -> Iterator[None]:
+    """Turn the complaints of the file system into the engine's errors."""
+    try:
+        yield
+    except OSError as error:
+        raise trouble.of_system(error, path, writing=writing) from error

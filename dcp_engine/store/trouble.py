@@ -36,6 +36,8 @@ def of_sqlite(error: sqlite3.Error, path: Path, *, writing: bool) -> StoreError 
     detail = f"{error}; {error.sqlite_errorname}"
     if code in _BUSY:
         return _locked(path, detail)
+    if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return damaged(path, detail)
     for codes, in_words in ((_FULL, _full), (_READ_ONLY, _read_only), (_DISK, _disk)):
         if code in codes:
             return in_words(path, detail) if writing else _unreadable(path, detail)
@@ -82,10 +84,10 @@ def foreign(path: Path) -> StoreBroken:
 def replaced(path: Path) -> StoreBroken:
     """The file was deleted, moved or replaced under a process that has it open."""
     return StoreBroken(
-        f"The database {path} was deleted, moved or replaced while it was in use. What is decided "
-        "from now on would be remembered nowhere, so nothing more is asked of AWS or changed "
-        "there; machines run on and are billed. Put the file back and start again, or register "
-        "the runs anew from their monitor files."
+        f"The database {path}, or the file beside it that ends in -wal, was deleted, moved or "
+        "replaced while it was in use. What is decided from now on would be remembered nowhere, so "
+        "nothing more is asked of AWS or changed there; machines run on and are billed. Put the "
+        "files back and start again, or register the runs anew from their monitor files."
     )
 
 

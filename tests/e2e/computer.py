@@ -21,7 +21,8 @@ SETTINGS: Mapping[str, str] = {
     "DCP_ENGINE_DOWNSCALE_INTERVAL": "1h",
     "DCP_ENGINE_CHEAPEST_AFTER": "1s",
     "DCP_ENGINE_EMPTY_WINDOW": "1s",
-    "DCP_ENGINE_FIRST_JOB_GRACE": "1h",
+    # A slow computer may have all its jobs done before the first look at them.
+    "DCP_ENGINE_FIRST_JOB_GRACE": "15s",
     "DCP_ENGINE_ORPHAN_GRACE": "2s",
     "DCP_ENGINE_LOG_SETTLE": "200ms",
     "DCP_ENGINE_REQUEST_TIMEOUT": "20s",

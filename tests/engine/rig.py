@@ -4,11 +4,12 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dcp_engine import monitor_file
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.builtin import built_in
+from dcp_engine.crash import Aim
 from dcp_engine.engine import Engine, TickReport
 from dcp_engine.model import Event, Holder, Request, RequestKind, Run, Settings, State
 from dcp_engine.plugins import Plugins
@@ -17,7 +18,39 @@ from dcp_engine.simulation.launch import Launch
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.snapshot import Snapshot, belonging_to, snapshot
 from dcp_engine.simulation.virtual_clock import VirtualClock
+from dcp_engine.store.crashing import CrashingStore
 from dcp_engine.store.sqlite import SqliteStore
+
+_FOLLOW = timedelta(seconds=5)
+
+
+class Killed(BaseException):
+    """The process was killed at a crash point; no `except Exception` survives that."""
+
+
+class Target(Protocol):
+    """Where a process is to be killed."""
+
+    def reached(self, name: str) -> bool:
+        """Whether this point, which is being passed, is the one; asked once for each."""
+
+
+class Life:
+    """One process's: it ends at the crash point aimed at, and nothing has an effect after that."""
+
+    def __init__(self) -> None:
+        self.aim: Target | None = None
+        self.killed_at: str | None = None
+        self.passed: list[str] = []
+
+    def point(self, name: str) -> None:
+        """Pass a crash point. Raises Killed in every thread, for the `finally` blocks too."""
+        if self.killed_at is None:
+            self.passed.append(name)
+            if self.aim is None or not self.aim.reached(name):
+                return
+            self.killed_at = name
+        raise Killed(self.killed_at)
 
 
 class Rig:
@@ -46,10 +79,12 @@ class Rig:
         if died:
             self.dead.add(self._processes)
         self._processes += 1
+        self.life = Life()
         self.store = SqliteStore.open(self.database)
         # What a process has written outlives it in any case. Waiting for the disk with every
         # change is for computers that lose their power, and this one does not.
         self.store._connection._db.execute("PRAGMA synchronous=OFF")
+        self._own_store = CrashingStore(self.store, self.life.point)
         self.plugins = Plugins({**built_in(), **self._plugins})
         self.cloud = BotoCloud(
             profile=None,
@@ -57,9 +92,10 @@ class Rig:
             settings=self.settings,
             clock=self.clock,
             rng=random.Random(self._processes),
+            crash=self.life.point,
         )
         self.engine = Engine(
-            store=self.store,
+            store=self._own_store,
             cloud=self.cloud,
             clock=self.clock,
             settings=self.settings,
@@ -70,11 +106,19 @@ class Rig:
             is_dead=lambda holder: holder.pid in self.dead,
         )
 
+    def kill_at(self, point: str | int | Target) -> None:
+        """Kill this process at a crash point: `Killed` is raised there.
+
+        The point is the N-th from now, or named as in `dcp_engine.crash.Aim.parse`. After that
+        this process can't write or call AWS any more; `restart` goes on as another one.
+        """
+        self.life.aim = Aim.parse(str(point)) if isinstance(point, str | int) else point
+
     def register(
         self, launch: Launch, *, allow_missing: bool = False, take_over: bool = False
     ) -> Registered:
         registrar = Registrar(
-            self.store, self.cloud, self.clock, self.settings, self.plugins.notifiers()
+            self._own_store, self.cloud, self.clock, self.settings, self.plugins.notifiers()
         )
         path = launch.monitor_file
         return registrar.register(
@@ -109,7 +153,8 @@ class Rig:
         """Tick as `monitor` does (or `every` so often), until the run has come so far."""
         end = self.clock.now() + within
         while True:
-            now = self.tick(run).run
+            report = self.tick(run)
+            now = report.run
             if reached(now):
                 return now
             moment = self.clock.now()
@@ -117,7 +162,8 @@ class Rig:
                 raise AssertionError(
                     f"{now.state} since {now.state_since}: {now.steps} {now.problems}"
                 )
-            pause = every or max((now.next_tick_at or moment) - moment, timedelta(seconds=0.1))
+            usual = _FOLLOW if report.held_by else (now.next_tick_at or moment) - moment
+            pause = every or max(usual, timedelta(seconds=0.1))
             self.clock.advance(pause.total_seconds())
 
     def until_state(self, run: Run, state: State, **limits: Any) -> Run:

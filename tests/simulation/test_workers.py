@@ -111,6 +111,24 @@ def test_poison_ends_in_the_dead_letter_queue(
     assert sorted(launch.stats.jobs_done) == [j for j in launch.jobs_sent if j[-1] != "1"]
 
 
+def test_work_that_outlives_its_visibility_timeout_too_often_ends_among_the_dead_letters(
+    aws: SimulatedAws, clock: VirtualClock, client: Client, tmp_path: Path
+) -> None:
+    launch = start(
+        aws,
+        tmp_path,
+        "Slow",
+        Scenario(job_duration=(900, 900)),
+        jobs=1,
+        machines=4,
+        visibility_timeout=100,
+    )
+    until(clock, lambda: message_count(client, launch.dead_letter_queue) == 1)
+    until(clock, launch.all_jobs_done)
+    assert message_count(client, launch.queue_name) == 0
+    assert message_count(client, launch.dead_letter_queue) == 1
+
+
 def test_a_stalled_machine_is_ended_by_its_alarm(
     aws: SimulatedAws, clock: VirtualClock, tmp_path: Path
 ) -> None:

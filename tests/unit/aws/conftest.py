@@ -214,7 +214,7 @@ def _run() -> Run:
         region=REGION,
         registered_at=START,
         earliest_start=START,
-        state=State.RUNNING,
+        state=State.TEARDOWN,
         state_since=START,
         identities=Identities(
             queue_url=QUEUE_URL,

@@ -73,7 +73,7 @@ class Scene:
             region=self.simulated.region,
             registered_at=now,
             earliest_start=self.start,
-            state=State.RUNNING,
+            state=State.TEARDOWN,
             state_since=now,
             identities=Identities(),
             fleets=(Fleet(id=launch.fleet_id, added_at=now, start_time=self.start),),

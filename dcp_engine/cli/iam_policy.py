@@ -1,0 +1,53 @@
+"""`dcp-engine iam-policy`."""
+
+import re
+from pathlib import Path
+
+import click
+
+from dcp_engine import monitor_file
+from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.given import everywhere, given, open_app
+from dcp_engine.cli.terminal import terminal
+from dcp_engine.permissions import Scope, policy
+
+# No APP_NAME and no run id holds anything else, and every monitor file's name does.
+_NAME = re.compile(r"[\w-]+", re.ASCII)
+
+
+@click.command(
+    "iam-policy",
+    cls=EngineCommand,
+    epilog=examples(
+        [
+            "dcp-engine iam-policy > policy.json",
+            "dcp-engine iam-policy files/ExperimentSpotFleetRequestId.json",
+            "dcp-engine iam-policy Experiment --read-only",
+        ]
+    ),
+)
+@click.argument("run", metavar="[APP_NAME|FILE]", required=False)
+@click.option("--read-only", is_flag=True, help="Only what watching needs; it changes nothing.")
+@click.pass_context
+def iam_policy(ctx: click.Context, run: str | None, read_only: bool) -> None:
+    """Print the IAM policy that allows what dcp-engine does in AWS, and nothing else.
+
+    For any run, or narrowed to one: a registered run's APP_NAME (or id), or a monitor file, which
+    tells neither account nor region. It asks AWS nothing. See docs/permissions.md.
+    """
+    app = open_app(ctx, "iam-policy")
+    out = terminal(ctx)
+    scope = Scope(region=given(ctx).texts.get("region") or "*")
+    if run is not None and _NAME.fullmatch(run):
+        scope = Scope.of_run(app.find(run))
+    elif run is not None:
+        scope = Scope.of_file(monitor_file.read(Path(run)), given(ctx).texts.get("region"))
+    out.json(policy(scope, read_only=read_only))
+    if run is not None:
+        out.message(
+            f"It holds for {scope.names.app_name} with {', '.join(scope.fleets)} only. When the "
+            "cluster is started again the new fleet is not in it: print the policy again then."
+        )
+
+
+everywhere(iam_policy)

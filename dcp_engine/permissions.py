@@ -1,0 +1,284 @@
+"""What the engine has to be allowed in AWS: an IAM policy derived from the table of operations.
+
+Which actions can be narrowed to which resources, and by which conditions, is what the Service
+Authorization Reference says ("Actions, resources, and condition keys for …" Amazon EC2, Amazon
+Elastic Container Service, Amazon SQS, Amazon CloudWatch, Amazon CloudWatch Logs and Amazon S3);
+an action that it shows without a resource type can only be granted for `*`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dcp_engine import driver_tag
+from dcp_engine.aws import operations as op
+from dcp_engine.aws.operations import Operation
+from dcp_engine.model import MonitorFile, Names, Run
+from dcp_engine.partition import partition
+
+_ANY = Names(app_name="*", cluster="*", queue="*", bucket="*", log_group="*")
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose resources a policy allows to touch; `*` stands for any, as in IAM itself.
+
+    `dead_letters` is the name of the dead-letter queue, which a monitor file does not tell.
+    """
+
+    region: str = "*"
+    account: str = "*"
+    names: Names = _ANY
+    fleets: tuple[str, ...] = ("*",)
+    dead_letters: str = "*"
+
+    @classmethod
+    def of_run(cls, run: Run) -> "Scope":
+        """Only what is recorded as this run's."""
+        arn = run.identities.dead_letter_queue_arn
+        return cls(
+            region=run.region,
+            account=run.account,
+            names=run.names,
+            fleets=run.fleet_ids,
+            dead_letters=arn.rpartition(":")[2] if arn else "*",
+        )
+
+    @classmethod
+    def of_file(cls, monitor: MonitorFile, region: str | None) -> "Scope":
+        """Only what the monitor file names; it tells neither the account nor the region."""
+        return cls(region=region or "*", names=monitor.names, fleets=(monitor.fleet_id,))
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account and region."""
+        return f"arn:{partition(self.region)}:{service}:{self.region}:{self.account}:{resource}"
+
+    def object(self, key: str) -> str:
+        """The ARN of an object in the bucket, without account and region as in all of S3."""
+        return f"{self.bucket}/{key}"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's ARN."""
+        return f"arn:{partition(self.region)}:s3:::{self.names.bucket}"
+
+
+class _Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement: operations whose permission needs the same resources and conditions.
+
+    `also` are actions that AWS asks for beside the operation's own. `watching` marks what is
+    needed before TEARDOWN already.
+    """
+
+    sid: str
+    operations: tuple[Operation, ...]
+    resources: Callable[[Scope], Sequence[str]]
+    condition: Callable[[Scope], Mapping[str, Any]] | None = None
+    also: tuple[str, ...] = ()
+    watching: bool = False
+
+    def statement(self, scope: Scope) -> dict[str, Any]:
+        actions = {each.permission for each in self.operations} | {*self.also}
+        statement: dict[str, Any] = {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": sorted(action for action in actions if action is not None),
+            "Resource": list(dict.fromkeys(self.resources(scope))),
+        }
+        if self.condition is not None:
+            statement["Condition"] = self.condition(scope)
+        return statement
+
+
+def _anything(scope: Scope) -> Sequence[str]:
+    return ("*",)
+
+
+def _fleets(scope: Scope) -> Sequence[str]:
+    return [scope.arn("ec2", f"spot-fleet-request/{fleet}") for fleet in scope.fleets]
+
+
+def _queue(scope: Scope) -> Sequence[str]:
+    return (scope.arn("sqs", scope.names.queue),)
+
+
+def _queues(scope: Scope) -> Sequence[str]:
+    return (*_queue(scope), scope.arn("sqs", scope.dead_letters))
+
+
+def _service(scope: Scope) -> Sequence[str]:
+    return (scope.arn("ecs", f"service/{scope.names.cluster}/{scope.names.service}"),)
+
+
+def _cluster(scope: Scope) -> Sequence[str]:
+    return (scope.arn("ecs", f"cluster/{scope.names.cluster}"),)
+
+
+def _container_instances(scope: Scope) -> Sequence[str]:
+    return (scope.arn("ecs", f"container-instance/{scope.names.cluster}/*"),)
+
+
+def _queue_alarms(scope: Scope) -> Sequence[str]:
+    return [scope.arn("cloudwatch", f"alarm:{name}") for name in scope.names.queue_alarms]
+
+
+def _alarms(scope: Scope) -> Sequence[str]:
+    return (scope.arn("cloudwatch", f"alarm:{scope.names.alarm('i-*')}"), *_queue_alarms(scope))
+
+
+def _dashboard(scope: Scope) -> Sequence[str]:
+    # A dashboard belongs to no region.
+    everywhere = msgspec.structs.replace(scope, region="")
+    return (everywhere.arn("cloudwatch", f"dashboard/{scope.names.dashboard}"),)
+
+
+def _log_groups(scope: Scope) -> Sequence[str]:
+    # The form that ends in `:*` is the one for policies (CloudWatch Logs API, LogGroup, `arn`).
+    return [scope.arn("logs", f"log-group:{group}:*") for group in scope.names.log_groups]
+
+
+def _exports(scope: Scope) -> Sequence[str]:
+    return [scope.object(f"exportedlogs/{group}/*") for group in scope.names.log_groups]
+
+
+def _monitor_object(scope: Scope) -> Sequence[str]:
+    return (scope.object(scope.names.monitor_key),)
+
+
+def _only_the_mark(scope: Scope) -> Mapping[str, Any]:
+    # DeleteTags without a tag would take every one, and an empty set passes ForAllValues (IAM
+    # User Guide, "Multivalued context keys").
+    return {
+        "ForAllValues:StringEquals": {"aws:TagKeys": [driver_tag.KEY]},
+        "Null": {"aws:TagKeys": "false"},
+    }
+
+
+def _of_the_fleets(scope: Scope) -> Mapping[str, Any]:
+    # AWS's own AWSEC2SpotFleetServiceRolePolicy is narrowed by this tag in the same way.
+    return {"StringLike": {"ec2:ResourceTag/aws:ec2spot:fleet-request-id": list(scope.fleets)}}
+
+
+_GRANTS = (
+    _Grant(
+        sid="LookAtAnything",
+        operations=(op.DESCRIBE_FLEETS, op.DESCRIBE_INSTANCES, op.LIST_TASK_DEFINITIONS),
+        resources=_anything,
+        watching=True,
+    ),
+    _Grant(
+        sid="LookAtFleets",
+        operations=(op.DESCRIBE_FLEET_INSTANCES, op.DESCRIBE_FLEET_HISTORY),
+        resources=_fleets,
+        watching=True,
+    ),
+    _Grant(
+        sid="CountJobs",
+        operations=(op.GET_QUEUE_URL, op.GET_QUEUE_ATTRIBUTES),
+        resources=_queues,
+        watching=True,
+    ),
+    _Grant(
+        sid="LookAtService",
+        operations=(op.DESCRIBE_SERVICES,),
+        resources=_service,
+        watching=True,
+    ),
+    _Grant(
+        # They are listed by the beginning of their names, which is a question about any alarm.
+        sid="LookAtAlarms",
+        operations=(op.DESCRIBE_ALARMS,),
+        resources=lambda scope: (scope.arn("cloudwatch", "alarm:*"),),
+        watching=True,
+    ),
+    _Grant(
+        sid="LookAtLogs",
+        operations=(op.DESCRIBE_LOG_GROUPS, op.DESCRIBE_EXPORT_TASKS),
+        resources=_anything,
+    ),
+    _Grant(
+        sid="LookAtCluster",
+        operations=(op.DESCRIBE_CLUSTERS, op.LIST_CONTAINER_INSTANCES),
+        resources=_cluster,
+    ),
+    _Grant(
+        sid="LookAtClusterMachines",
+        operations=(op.DESCRIBE_CONTAINER_INSTANCES,),
+        resources=_container_instances,
+    ),
+    _Grant(
+        sid="LookAtMonitorFile",
+        operations=(op.HEAD_OBJECT,),
+        resources=_monitor_object,
+    ),
+    _Grant(
+        # Without it a monitor file that is not there shows as denied (Amazon S3 API, HeadObject).
+        sid="TellMissingFromDenied",
+        operations=(),
+        also=("s3:ListBucket",),
+        resources=lambda scope: (scope.bucket,),
+    ),
+    _Grant(
+        sid="ShrinkAndStopFleets",
+        operations=(op.MODIFY_FLEET, op.CANCEL_FLEETS),
+        resources=_fleets,
+    ),
+    _Grant(
+        sid="MarkFleets",
+        operations=(op.CREATE_TAGS, op.DELETE_TAGS),
+        resources=_fleets,
+        condition=_only_the_mark,
+    ),
+    _Grant(
+        sid="StopMachines",
+        operations=(op.TERMINATE_INSTANCES,),
+        resources=lambda scope: (scope.arn("ec2", "instance/*"),),
+        condition=_of_the_fleets,
+    ),
+    _Grant(
+        sid="DeleteService",
+        operations=(op.UPDATE_SERVICE, op.DELETE_SERVICE),
+        resources=_service,
+    ),
+    _Grant(
+        sid="DeregisterTaskDefinitions",
+        operations=(op.DEREGISTER_TASK_DEFINITION,),
+        resources=_anything,
+    ),
+    _Grant(
+        sid="DeleteCluster",
+        operations=(op.DEREGISTER_CONTAINER_INSTANCE, op.DELETE_CLUSTER),
+        resources=_cluster,
+    ),
+    _Grant(sid="DeleteAlarms", operations=(op.DELETE_ALARMS,), resources=_alarms),
+    _Grant(
+        sid="DisarmAutoMonitor",
+        operations=(op.DISABLE_ALARM_ACTIONS,),
+        resources=_queue_alarms,
+    ),
+    _Grant(sid="DeleteDashboard", operations=(op.DELETE_DASHBOARDS,), resources=_dashboard),
+    _Grant(sid="DeleteQueue", operations=(op.DELETE_QUEUE,), resources=_queue),
+    _Grant(sid="ExportLogs", operations=(op.CREATE_EXPORT_TASK,), resources=_log_groups),
+    _Grant(
+        # Who begins an export must be allowed to write there (CloudWatch Logs API,
+        # CreateExportTask), although the service does the writing.
+        sid="WriteExportedLogs",
+        operations=(),
+        also=("s3:PutObject",),
+        resources=_exports,
+    ),
+    _Grant(sid="DeleteMonitorFile", operations=(op.DELETE_OBJECT,), resources=_monitor_object),
+)
+
+
+def policy(scope: Scope, *, read_only: bool = False) -> dict[str, Any]:
+    """The IAM policy document (IAM User Guide, "IAM JSON policy elements reference").
+
+    With `read_only` it allows to watch a run up to its teardown, and to change nothing.
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            grant.statement(scope) for grant in _GRANTS if grant.watching or not read_only
+        ],
+    }

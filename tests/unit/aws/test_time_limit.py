@@ -1,0 +1,114 @@
+"""One try has a total limit of time, and what is left behind can do no harm."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dcp_engine.aws import operations as op
+from dcp_engine.aws.session import Sessions
+from dcp_engine.aws.time_limit import TimeIsUp, TimeLimit
+from dcp_engine.simulation.faults import Fault
+from dcp_engine.simulation.server import SimulatedAws
+
+SHORT = timedelta(seconds=0.3)
+LONG = 20.0
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What holds the tries of a test back; open at its end, so that no thread stays."""
+    held = threading.Event()
+    yield held
+    held.set()
+
+
+def ends(reached: Callable[[], bool]) -> bool:
+    """Whether it comes to be so within a generous time."""
+    return any(reached() or threading.Event().wait(0.02) for _ in range(500))
+
+
+def test_an_answer_that_trickles_in_ends_with_the_limit(
+    aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each byte comes well within the read timeout, so that alone would never end it.
+    client = Sessions(None, None, timeout=timedelta(seconds=0.5)).client("sqs", None)
+    rule = aws.faults.add("sqs:GetQueueUrl", Fault.TRICKLES)
+    aws.light_client("sqs").create_queue(QueueName="a-queue-with-a-name-that-is-not-short")
+    with pytest.raises(TimeIsUp, match="no whole answer"):
+        client.get_queue_url(QueueName="a-queue-with-a-name-that-is-not-short")
+    rule.release()
+    url = client.get_queue_url(QueueName="a-queue-with-a-name-that-is-not-short")["QueueUrl"]
+    assert url.endswith("not-short")
+
+
+def test_what_an_attempt_returns_or_raises_comes_through() -> None:
+    limit = TimeLimit(timedelta(seconds=LONG))
+    assert limit.run(op.GET_QUEUE_URL, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        limit.run(op.GET_QUEUE_URL, lambda: 1 // 0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "most"),
+    [(op.MODIFY_FLEET, 1), (op.CANCEL_FLEETS, 8), (op.GET_QUEUE_ATTRIBUTES, 8)],
+)
+def test_only_so_many_tries_are_left_behind_at_a_time(
+    gate: threading.Event, operation: op.Operation, most: int
+) -> None:
+    limit = TimeLimit(timedelta(seconds=0.02))
+    begun: list[int] = []
+
+    def attempt() -> None:
+        begun.append(1)
+        gate.wait(LONG)
+
+    for _ in range(most + 3):
+        with pytest.raises(TimeIsUp):
+            limit.run(operation, attempt)
+    assert len(begun) == most
+    gate.set()
+
+    def free() -> bool:
+        try:
+            return bool(limit.run(operation, lambda: True))
+        except TimeIsUp:
+            return False
+
+    assert ends(free)
+
+
+def test_what_was_not_sent_in_time_is_not_sent_any_more(
+    aws: SimulatedAws, gate: threading.Event
+) -> None:
+    late = threading.Event()
+    client = Sessions(None, None, timeout=SHORT).client("sqs", None)
+
+    def slow_to_sign(**_: Any) -> None:
+        gate.wait(LONG)
+        late.set()
+
+    # Fetching credentials can take that long, with the request not yet on the wire.
+    client.meta.events.register("before-sign", slow_to_sign)
+    with pytest.raises(TimeIsUp):
+        client.delete_queue(QueueUrl=f"{aws.endpoint_url}/123456789012/Exp1Queue")
+    gate.set()
+    assert late.wait(LONG)
+    client.meta.events.unregister("before-sign", slow_to_sign)
+
+    def asked_again() -> bool:
+        try:
+            client.delete_queue(QueueUrl=f"{aws.endpoint_url}/123456789012/Exp2Queue")
+        except TimeIsUp:
+            return False
+        except client.exceptions.QueueDoesNotExist:
+            return True
+        return True
+
+    # The second one is made only when the first one's thread has come to its end.
+    assert ends(asked_again)
+    assert [r.params["QueueUrl"][-9:] for r in aws.requests.matching("sqs:DeleteQueue")] == [
+        "Exp2Queue"
+    ]
