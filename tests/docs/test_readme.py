@@ -69,7 +69,7 @@ def test_every_linked_page_is_there() -> None:
 
 def test_the_commands_in_the_readme_are_commands_there_are() -> None:
     runner = CliRunner()
-    used = set(re.findall(r"`dcp-engine ([a-z]+)", README))
+    used = set(re.findall(r"`dcp-engine ([a-z-]+)", README))
     assert {"monitor", "resume", "register", "status", "abort"} <= used
     for command in used:
         shown = runner.invoke(cli, [command, "--help"])

@@ -1,0 +1,1 @@
+"""The chaos command: `python -m tests.chaos --help`."""
