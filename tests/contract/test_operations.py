@@ -63,7 +63,7 @@ def test_what_it_lacks(scene: Scene, asker: Askers) -> None:
 
 
 @ONLY_MINISTACK
-@pytest.mark.matrix("label", GRANTED, sample=8)
+@pytest.mark.matrix("label", GRANTED, sample=4)
 def test_without_its_permission_it_is_denied_in_words(
     label: str,
     scene: Scene,
@@ -82,7 +82,7 @@ def test_without_its_permission_it_is_denied_in_words(
 
 
 @ONLY_MINISTACK
-@pytest.mark.matrix("label", GRANTED, sample=8)
+@pytest.mark.matrix("label", GRANTED, sample=4)
 def test_its_permission_is_all_it_needs(
     label: str,
     scene: Scene,

@@ -11,8 +11,8 @@ from tests.reliability.searcher.world import World
 
 OPERATIONS: Final = (
     *(operation.label for operation in DECLARED),
-    *sorted({f"{operation.service}:*" for operation in DECLARED}) * 3,
-    *("*",) * 6,
+    *sorted({f"{operation.service}:*" for operation in DECLARED}) * 6,
+    *("*",) * 20,
 )
 """Each operation, and the patterns, which strike more of them, more often."""
 FAULTS: Final = tuple(Fault)
