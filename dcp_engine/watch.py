@@ -4,7 +4,7 @@ An answer that could not be had is a problem in words and changes nothing else: 
 empty, and not gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -13,9 +13,18 @@ from msgspec.structs import replace
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.driver_tag import tag_of
-from dcp_engine.emptiness import add_reading
+from dcp_engine.emptiness import LONGEST_GAP, add_reading
 from dcp_engine.errors import AwsError, Credentials, Denied, Missing, OutOfTime
-from dcp_engine.model import Fleet, Identities, Problem, Reading, Run, Settings, with_fleet
+from dcp_engine.model import (
+    Fleet,
+    Identities,
+    Problem,
+    Reading,
+    Run,
+    Settings,
+    State,
+    with_fleet,
+)
 from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts
 from dcp_engine.words import counted
 
@@ -76,8 +85,17 @@ class Watch:
         if recorded is not None and facts.created_at != recorded:
             # Another queue of the same name is a neighbour's, whatever it holds.
             return self._queue_missing(newer=facts.created_at)
-        self._drive.commit(lambda run: _counted(run, facts, self._settings))
-        self._drive.problems({"queue-unreadable": None, "queue-missing": None})
+        before = run.readings
+        run = self._drive.commit(lambda run: _counted(run, facts, self._settings))
+        self._drive.problems(
+            {
+                "queue-unreadable": None,
+                "queue-missing": None,
+                "too-seldom": _for_a_person(
+                    "too-seldom", _too_seldom(run, before), self._clock.now()
+                ),
+            }
+        )
         return QueueSeen.COUNTED
 
     def count_dead_letters(self) -> int | None:
@@ -326,6 +344,22 @@ def _cancelled_by_hand(run: Run) -> str | None:
         f"Somebody cancelled {', '.join(fleet.id for fleet in left)} and left "
         f"{counted(machines, 'machine')} running. What runs works on and is ended with the run; "
         "what dies is not replaced. If the jobs need more, start the cluster again."
+    )
+
+
+def _too_seldom(run: Run, before: Sequence[Reading]) -> str | None:
+    """One long gap is a laptop that slept; a second one right after it is a habit."""
+    if len(before) != 1 or len(run.readings) != 1 or run.state is not State.DRAINING:
+        return None
+    gap = run.readings[0].at - before[0].at
+    if not (before[0].empty and run.readings[0].empty and gap > LONGEST_GAP):
+        return None
+    return (
+        f"The queue {run.names.queue} looks empty, but nobody looks often enough to be sure: the "
+        f"last two counts were {round(gap.total_seconds() / 60)} minutes apart, and jobs could "
+        "have come and gone in between. Until counts at most 30 minutes apart agree, the machines "
+        "run on and are billed. Have cron tick the run every 5 minutes, or type: dcp-engine "
+        f"resume {run.names.app_name}"
     )
 
 

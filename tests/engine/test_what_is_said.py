@@ -85,6 +85,29 @@ def test_a_first_look_that_comes_late_names_no_moment_that_is_past(
     assert "00:00 UTC" in draining
 
 
+def test_counts_too_far_apart_to_confirm_anything_are_a_problem(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    launch = launch_run(aws, "Exp1", jobs=3, machines=1, directory=tmp_path)
+    run = rig.until_state(rig.register(launch).run, State.DRAINING)
+    launch.fleet.capacity_limit = 0
+    for _ in range(2):
+        # A laptop that slept once is nothing to tell of.
+        assert not rig.run(run).problem("too-seldom")
+        rig.clock.advance(3600)
+        rig.tick(run)
+    rig.clock.advance(3600)
+    seldom = rig.tick(run).run
+    problem = seldom.problem("too-seldom")
+    assert problem is not None
+    assert "60 minutes apart" in problem.text
+    assert problem.needs_person
+    assert seldom.state is State.DRAINING
+    done = rig.until_state(run, State.EXPORTED)
+    assert done.outcome is Outcome.COMPLETED
+    assert leftovers(rig.split(launch)[0]) == {}
+
+
 @pytest.mark.parametrize(
     ("kind", "needs_person"),
     [("spotFleetRequestConfigurationInvalid", True), ("launchSpecTemporarilyBlacklisted", False)],
