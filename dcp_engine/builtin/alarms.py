@@ -7,6 +7,7 @@ died. One that is not any more as the worker placed it is a person's, and waits 
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from dcp_engine.builtin import namesake
 from dcp_engine.hookspecs import (
     Context,
     Duty,
@@ -67,8 +68,12 @@ def delete_all(context: Context) -> StepResult:
     ended = context.machines() if context.run.machines_ended_at else ()
     alarms = context.aws.alarms.of_machines()
     dead = _of_dead_machines(context, alarms, known_dead=frozenset(ended))
+    idle = counted(len(dead), "idle alarm")
+    if namesake.has_come(context):
+        if dead:
+            _delete(context, dead, f"Deleting {idle}.")
+        return done(f"{idle} deleted; of Auto-Monitor's two: {namesake.WHOSE}")
     names = [*dead, *context.run.names.queue_alarms]
-    idle = counted(len(names) - 2, "idle alarm")
     _delete(context, names, f"Deleting {idle}, and Auto-Monitor's two if they are there.")
     return done(f"{idle} deleted, and Auto-Monitor's two if they were there")
 

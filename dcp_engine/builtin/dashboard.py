@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dcp_engine.builtin import namesake
 from dcp_engine.hookspecs import (
     Context,
     StepResult,
@@ -25,6 +26,8 @@ def delete_dashboard(context: Context) -> StepResult:
     names = context.run.names
     if not names.clean_dashboard:
         return kept("CLEAN_DASHBOARD is not True")
+    if namesake.has_come(context):
+        return kept(namesake.WHOSE)
     if context.aws.alarms.delete_dashboard():
         return done(f"dashboard {names.dashboard} deleted")
     return done("there was none")
@@ -33,6 +36,8 @@ def delete_dashboard(context: Context) -> StepResult:
 def delete_monitor_file(context: Context) -> StepResult:
     """Delete the copy of the monitor file that Auto-Monitor reads."""
     key = context.run.names.monitor_key
+    if namesake.has_come(context):
+        return kept(namesake.WHOSE)
     if context.aws.bucket.delete_monitor_file():
         return done(f"{key} deleted")
     return done("there was none")
