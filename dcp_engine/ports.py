@@ -14,6 +14,10 @@ import msgspec
 
 from dcp_engine.model import Reading, Run
 
+# An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
+# lifecycle"); one that EC2 does not list has been terminated for an hour or longer.
+ENDED_STATES = frozenset({"shutting-down", "terminated"})
+
 
 class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One answer of GetQueueAttributes: the counts and what identifies the queue."""

@@ -15,15 +15,12 @@ from dcp_engine.drive import Change, Drive, unchanged
 from dcp_engine.errors import AwsError, Credentials, StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
 from dcp_engine.model import Run, Step, with_step
-from dcp_engine.ports import Aws, Cancelled
+from dcp_engine.ports import ENDED_STATES, Aws, Cancelled
 from dcp_engine.words import counted
 
 FLEETS = "fleets"
 LAST_LOOK = "last-look"
 
-# An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
-# lifecycle"); one that EC2 does not list has been terminated for an hour or longer.
-ENDED_STATES = frozenset({"shutting-down", "terminated"})
 # A cancelled fleet ends its machines within minutes; one that outlives this is ended by its id.
 STUBBORN = timedelta(minutes=10)
 # Refusals that say a fleet has ended, and the states (Amazon EC2 API Reference, BatchState) of one

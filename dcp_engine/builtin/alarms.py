@@ -18,11 +18,9 @@ from dcp_engine.hookspecs import (
     hookimpl,
 )
 from dcp_engine.model import Settings, State
-from dcp_engine.ports import AlarmFacts
+from dcp_engine.ports import ENDED_STATES, AlarmFacts
 from dcp_engine.words import counted
 
-# An alarm of a machine in one of these states guards nothing any more.
-_GONE = frozenset({"shutting-down", "terminated"})
 _ALTERED = "altered-alarms"
 # So many altered alarms are named in the problem; each has an event of its own.
 _SHOWN = 3
@@ -89,7 +87,7 @@ def _of_dead_machines(
     alarms = {alarm.instance_id: alarm.name for alarm in found if alarm.instance_id is not None}
     unsure = [i for i in alarms if i not in known_dead]
     states = context.aws.machines.states(unsure) if unsure else {}
-    return [name for i, name in alarms.items() if i not in states or states[i] in _GONE]
+    return [name for i, name in alarms.items() if i not in states or states[i] in ENDED_STATES]
 
 
 def _tell(context: Context, altered: Mapping[str, str]) -> None:

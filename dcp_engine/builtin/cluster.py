@@ -13,11 +13,11 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
+from dcp_engine.ports import ENDED_STATES
 from dcp_engine.words import counted
 
 # A service drains until its last task has stopped, which takes minutes as a rule.
 _PATIENCE = timedelta(hours=24)
-_ENDED = frozenset({"shutting-down", "terminated"})
 
 
 @hookimpl
@@ -108,7 +108,7 @@ def _deregister_own(context: Context) -> None:
     if mine and context.run.machines_ended_at is None:
         # A person waived the machines' end, so some may be up; those are none of the ended ones.
         states = context.aws.machines.states([i.instance_id for i in mine])
-        mine = [i for i in mine if states.get(i.instance_id, "terminated") in _ENDED]
+        mine = [i for i in mine if states.get(i.instance_id, "terminated") in ENDED_STATES]
     if mine and context.memory.get("deregistering") != len(mine):
         context.commit(
             event="cluster",
