@@ -25,7 +25,7 @@ from dcp_engine.model import (
     State,
     with_fleet,
 )
-from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts
+from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts, ServiceFacts
 from dcp_engine.words import counted
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
@@ -214,6 +214,9 @@ class Watch:
             )
             return False
         now = self._clock.now()
+        self._drive.problems({"service-unreadable": None})
+        if self._maybe_anothers(service):
+            return True
 
         def recorded(run: Run) -> Run:
             old = run.identities
@@ -227,8 +230,21 @@ class Watch:
             )
 
         self._drive.commit(recorded)
-        self._drive.problems({"service-unreadable": None})
         return True
+
+    def _maybe_anothers(self, service: ServiceFacts | None) -> bool:
+        """Whether what there is by the run's names may be a later run's by now.
+
+        Once the recorded queue or service has gone, what else is new is not the run's for certain.
+        """
+        old = self._drive.run.identities
+        if old.seen_at is None:
+            return False
+        if self._drive.run.queue_missing:
+            return True
+        if old.service_created_at is None:
+            return False
+        return service is None or service.created_at != old.service_created_at
 
     def _queue_missing(self, newer: datetime | None = None) -> QueueSeen:
         run = self._drive.run

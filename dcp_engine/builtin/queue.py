@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dcp_engine.builtin import namesake
 from dcp_engine.errors import Missing
 from dcp_engine.hookspecs import (
     Context,
@@ -44,7 +45,7 @@ def delete_queue(context: Context) -> StepResult:
     if asked and now - datetime.fromisoformat(asked) < _DELETING:
         return waiting("it is being deleted, which takes AWS up to a minute")
     jobs = facts.reading.total
-    if why := _why_kept(run, jobs, asked=asked is not None):
+    if not asked and (why := _why_kept(context, jobs)):
         return kept(f"{why}; {counted(jobs, 'job is', 'jobs are')} in it")
     context.commit(
         event="queue",
@@ -57,10 +58,13 @@ def delete_queue(context: Context) -> StepResult:
     return waiting("it is being deleted, which takes AWS up to a minute")
 
 
-def _why_kept(run: Run, jobs: int, *, asked: bool) -> str | None:
+def _why_kept(context: Context, jobs: int) -> str | None:
+    run = context.run
     if run.keep_queue:
         return "a person asked for that"
-    if jobs and not asked and run.abort_requested_at is None:
+    if namesake.has_come(context):
+        return namesake.WHOSE
+    if jobs and run.abort_requested_at is None:
         return "jobs came after the work was over"
     return None
 

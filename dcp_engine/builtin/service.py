@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dcp_engine.builtin import namesake
 from dcp_engine.hookspecs import (
     Context,
     StepResult,
@@ -37,8 +38,11 @@ def delete_service(context: Context) -> StepResult:
     recorded = context.run.identities.service_created_at
     if recorded is None:
         return kept(f"no service {name} was recorded while the run lived, so this one is not its")
-    if service.created_at != recorded:
-        return kept(f"this service {name} was made later than the run's; it is somebody else's")
+    if namesake.service_is_later(context.run, service):
+        return kept(
+            f"this service {name} was made, or given its task definition, later than the run's; it "
+            "is somebody else's"
+        )
     if service.status == "DRAINING":
         return done("it is draining")
     if service.desired:

@@ -354,12 +354,14 @@ def _make_ecs(aws: SimulatedAws, plan: RunPlan, task_revisions: int, machines: i
     ecs = aws.light_client("ecs")
     ecs.create_cluster(clusterName=plan.cluster)
     task = [register_task(aws, f"{plan.app_name}Task") for _ in range(max(1, task_revisions))][-1]
-    ecs.create_service(
-        cluster=plan.cluster,
-        serviceName=plan.service,
-        taskDefinition=task,
-        desiredCount=machines,
-    )
+    service = {"cluster": plan.cluster, "desiredCount": machines, "taskDefinition": task}
+    try:
+        ecs.create_service(serviceName=plan.service, **service)
+    except ClientError as error:
+        # `setup` takes a service that is there for its own.
+        if "not idempotent" not in str(error):
+            raise
+        ecs.update_service(service=plan.service, **service)
 
 
 def _make_queue_alarms(aws: SimulatedAws, plan: RunPlan) -> None:
