@@ -220,6 +220,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     told_at: datetime | None = None
 
 
+def for_a_person(name: str, text: str | None, since: datetime) -> Problem | None:
+    """A problem that time alone does not mend, if there are words for one."""
+    return Problem(name=name, since=since, text=text, needs_person=True) if text else None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An append-only fact about a run. `id` marks a repeated telling of it."""
 

@@ -14,7 +14,7 @@ from dcp_engine.clock import Clock
 from dcp_engine.drive import Change, Drive, unchanged
 from dcp_engine.errors import AwsError, Credentials, StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
-from dcp_engine.model import Run, Step, with_step
+from dcp_engine.model import Ended, Run, Step, with_step
 from dcp_engine.ports import ENDED_STATES, Aws, Cancelled
 from dcp_engine.words import counted
 
@@ -23,6 +23,8 @@ LAST_LOOK = "last-look"
 
 # A cancelled fleet ends its machines within minutes; one that outlives this is ended by its id.
 STUBBORN = timedelta(minutes=10)
+# So many machines are named where a person has to look after them.
+_SHOWN = 5
 # Refusals that say a fleet has ended, and the states (Amazon EC2 API Reference, BatchState) of one
 # that has not: a single answer is not believed against what AWS shows of the fleet.
 _BELIED_BY_LIFE = frozenset({Cancelled.UNKNOWN, Cancelled.NOT_CANCELLABLE})
@@ -69,10 +71,20 @@ class FleetStop:
         return self._ended(answers)
 
     def last_look(self) -> StepResult:
-        """Look once more for a machine that came after the cancel; end it by its id."""
+        """Look once more for a machine that came after the cancel; end it by its id.
+
+        Where a person waived the step `fleets`, what is alive is only told.
+        """
         alive = self._alive(again=True)
         if not alive:
             return done("nothing recorded as the run's is alive")
+        fleets = self._drive.run.step(FLEETS)
+        if fleets is not None and fleets.ended is Ended.WAIVED:
+            machines = counted(len(alive), "machine is", "machines are")
+            return kept(
+                f"{machines} still up and billed ({', '.join(sorted(alive)[:_SHOWN])}"
+                f"{', …' if len(alive) > _SHOWN else ''}), since a person waived the step {FLEETS}"
+            )
         self._terminate(list(alive))
         return waiting(
             f"{counted(len(alive), 'machine')} came up after the fleet was cancelled and must end"

@@ -10,6 +10,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
+from dcp_engine import fleet_problems
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.driver_tag import tag_of
@@ -18,28 +19,17 @@ from dcp_engine.errors import AwsError, Credentials, Denied, Missing, OutOfTime
 from dcp_engine.model import (
     Fleet,
     Identities,
-    Problem,
     Reading,
     Run,
     Settings,
     State,
+    for_a_person,
     with_fleet,
 )
 from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts, ServiceFacts
-from dcp_engine.words import counted
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
-# A fleet's end date is a problem when less than this is left.
-_SOON = timedelta(hours=24)
-# Amazon EC2 API Reference, EventInformation: what these say is wrong stays so until it is mended.
-_NO_TIME_MENDS = frozenset(
-    {
-        "iamFleetRoleInvalid",
-        "spotFleetRequestConfigurationInvalid",
-        "spotInstanceCountLimitExceeded",
-    }
-)
 
 
 class QueueSeen(Enum):
@@ -91,7 +81,7 @@ class Watch:
             {
                 "queue-unreadable": None,
                 "queue-missing": None,
-                "too-seldom": _for_a_person(
+                "too-seldom": for_a_person(
                     "too-seldom", _too_seldom(run, before), self._clock.now()
                 ),
             }
@@ -123,14 +113,6 @@ class Watch:
                 for fleet_id, fact in facts.items()
                 if fact is not None
             }
-            troubles = [
-                trouble
-                for fleet in run.fleets
-                if why_late and facts.get(fleet.id) is not None and not active.get(fleet.id)
-                for trouble in self._aws.capacity.troubles(
-                    fleet.id, max(fleet.start_time, self._clock.now() - _RECENT)
-                )
-            ]
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
@@ -141,6 +123,8 @@ class Watch:
                 error,
             )
             return False
+        idle = [fleet for fleet in run.fleets if facts.get(fleet.id) and not active[fleet.id]]
+        troubles, untold = self._troubles(idle) if why_late else ((), None)
         self._drive.seen_machines(self._confirmed({i: f for f, ids in active.items() for i in ids}))
         now = self._clock.now()
         self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
@@ -168,14 +152,26 @@ class Watch:
         self._drive.problems(
             {
                 "fleet-unreadable": None,
-                "fleet-missing": _for_a_person("fleet-missing", _fleet_missing(run), now),
-                "fleet-errors": _no_machine_yet(troubles, run, now),
-                "no-capacity": _for_a_person("no-capacity", _no_capacity(run), now),
-                "fleet-cancelled": _cancelled_by_hand(run),
-                "fleet-ends": _near_its_end(run, now),
+                **fleet_problems.seen(run, now),
+                **fleet_problems.why_no_machine(run, troubles, untold, now),
             }
         )
         return True
+
+    def _troubles(self, fleets: Sequence[Fleet]) -> tuple[Sequence[FleetTrouble], AwsError | None]:
+        """AWS's own reasons why these bring no machine, or why it does not tell them."""
+        try:
+            return [
+                trouble
+                for fleet in fleets
+                for trouble in self._aws.capacity.troubles(
+                    fleet.id, max(fleet.start_time, self._clock.now() - _RECENT)
+                )
+            ], None
+        except (Credentials, OutOfTime):
+            raise
+        except AwsError as error:
+            return (), error
 
     def _confirmed(self, listed: Mapping[str, str]) -> Mapping[str, str]:
         """Those of the machines (instance id → fleet id) that EC2's own tag gives to these fleets.
@@ -323,46 +319,6 @@ def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime)
     )
 
 
-def _for_a_person(name: str, text: str | None, now: datetime) -> Problem | None:
-    """A problem that time alone does not mend."""
-    return Problem(name=name, since=now, text=text, needs_person=True) if text else None
-
-
-def _fleet_missing(run: Run) -> str | None:
-    unseen = [fleet.id for fleet in run.fleets if fleet.observed_at is None]
-    if not unseen:
-        return None
-    return (
-        f"AWS knows no spot fleet {', '.join(unseen)} in {run.region}. If it was started in "
-        "another region, its machines are not watched by this run."
-    )
-
-
-def _no_capacity(run: Run) -> str | None:
-    waiting = run.reading.total if run.reading else 0
-    if not waiting or any(fleet.live or fleet.observed_at is None for fleet in run.fleets):
-        return None
-    if run.active_machines:
-        return None
-    return (
-        f"{counted(waiting, 'job is', 'jobs are')} left and no fleet of the run is alive any more: "
-        "no work is done. Start the cluster again and register the new monitor file; or give up "
-        f"what is left with `dcp-engine abort {run.names.app_name}`."
-    )
-
-
-def _cancelled_by_hand(run: Run) -> str | None:
-    left = [fleet for fleet in run.fleets if fleet.state == "cancelled_running"]
-    if not left:
-        return None
-    machines = sum(fleet.active or 0 for fleet in left)
-    return (
-        f"Somebody cancelled {', '.join(fleet.id for fleet in left)} and left "
-        f"{counted(machines, 'machine')} running. What runs works on and is ended with the run; "
-        "what dies is not replaced. If the jobs need more, start the cluster again."
-    )
-
-
 def _too_seldom(run: Run, before: Sequence[Reading]) -> str | None:
     """One long gap is a laptop that slept; a second one right after it is a habit."""
     if len(before) != 1 or len(run.readings) != 1 or run.state is not State.DRAINING:
@@ -376,42 +332,4 @@ def _too_seldom(run: Run, before: Sequence[Reading]) -> str | None:
         "have come and gone in between. Until counts at most 30 minutes apart agree, the machines "
         "run on and are billed. Have cron tick the run every 5 minutes, or type: dcp-engine "
         f"resume {run.names.app_name}"
-    )
-
-
-def _near_its_end(run: Run, now: datetime) -> str | None:
-    ends = [
-        fleet
-        for fleet in run.fleets
-        if fleet.live and fleet.valid_until and fleet.valid_until - now < _SOON
-    ]
-    if not ends:
-        return None
-    fleet = min(ends, key=lambda fleet: fleet.valid_until or now)
-    return (
-        f"The fleet {fleet.id} ends at {fleet.valid_until:%Y-%m-%d %H:%M} UTC, jobs left or not. "
-        "Start the cluster again before then if the work takes longer."
-    )
-
-
-def _no_machine_yet(troubles: list[FleetTrouble], run: Run, now: datetime) -> Problem | None:
-    if not troubles:
-        return None
-    different = dict.fromkeys(trouble.text.rstrip(".") for trouble in troubles)
-    lasting = any(trouble.kind in _NO_TIME_MENDS for trouble in troubles)
-    advice = (
-        "That does not pass by itself: mend it where the fleet is configured, start the cluster "
-        "again and register the new monitor file."
-        if lasting
-        else "That may pass: AWS goes on trying. If it does not, a higher price or other machine "
-        "types in the fleet's configuration may help; then start the cluster again."
-    )
-    return Problem(
-        name="fleet-errors",
-        since=now,
-        text=(
-            f"The fleet of {run.names.app_name} has brought no machine yet; AWS says: "
-            f"{'; '.join(list(different)[-3:])}. {advice}"
-        ),
-        needs_person=lasting,
     )

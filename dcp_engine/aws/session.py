@@ -15,8 +15,9 @@ from botocore.config import Config
 
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
 from dcp_engine.aws.taxonomy import translate
-from dcp_engine.aws.time_limit import TimeLimit
+from dcp_engine.aws.time_limit import TimeIsUp, TimeLimit
 from dcp_engine.aws.wire import check_body
+from dcp_engine.errors import Transient
 
 
 def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
@@ -31,6 +32,11 @@ def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
     )
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30)
     return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+# Fetching credentials may ask a person for the code of an MFA device, so they get longer than a
+# call to AWS, and less than the deadline of a tick.
+_TO_FETCH = timedelta(minutes=2)
 
 
 class Sessions:
@@ -48,11 +54,12 @@ class Sessions:
         region: str | None,
         *,
         timeout: timedelta,
+        to_fetch: timedelta = _TO_FETCH,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         """`timeout` holds for one try as a whole, and for connecting and each wait for data.
 
-        `environ` is for the hints.
+        `to_fetch` is the time for fetching the credentials, `environ` is for the hints.
         """
         self._profile = profile
         self._region = region
@@ -63,6 +70,7 @@ class Sessions:
             read_timeout=timeout.total_seconds(),
         )
         self._limit = TimeLimit(timeout)
+        self._fetching = TimeLimit(to_fetch)
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -102,12 +110,15 @@ class Sessions:
         """
         try:
             with self._lock:
-                credentials = self._current().get_credentials()
-            if credentials is None:
-                raise boto.NoCredentialsError  # noqa: TRY301
-            key = credentials.get_frozen_credentials().access_key
-            if not key:
-                raise boto.NoCredentialsError  # noqa: TRY301
+                session = self._current()
+            key = self._fetching.run(GET_CALLER_IDENTITY, lambda: _access_key(session))
+        except TimeIsUp:
+            raise Transient(
+                GET_CALLER_IDENTITY.label,
+                "NoCredentialsYet",
+                "what fetches the credentials (a credential_process, a login, or the instance's "
+                "role) has not brought them in time",
+            ) from None
         except Exception as error:  # noqa: BLE001 - credential providers raise anything
             raise translate(GET_CALLER_IDENTITY, error) from None
         return hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -144,6 +155,14 @@ class Sessions:
         if self._session is None:
             self._session = boto3.Session(profile_name=self._profile, region_name=self._region)
         return self._session
+
+
+def _access_key(session: boto3.Session) -> str:
+    credentials = session.get_credentials()
+    key = credentials.get_frozen_credentials().access_key if credentials else None
+    if not key:
+        raise boto.NoCredentialsError
+    return key
 
 
 def _source(name: str, profiles: Mapping[str, Any]) -> tuple[str, str]:

@@ -67,6 +67,9 @@ def delete_all(context: Context) -> StepResult:
     alarms = context.aws.alarms.of_machines()
     dead = _of_dead_machines(context, alarms, known_dead=frozenset(ended))
     idle = counted(len(dead), "idle alarm")
+    # A list of alarms may be a stale one, and DeleteAlarms does not mind names that are not there
+    # (Amazon CloudWatch API Reference); so those of all recorded machines go with what was found.
+    dead = list(dict.fromkeys([*dead, *map(context.run.names.alarm, ended)]))
     if namesake.has_come(context):
         if dead:
             _delete(context, dead, f"Deleting {idle}.")

@@ -276,6 +276,22 @@ def test_next_years_service_and_task_definitions_are_not_touched(
     )
 
 
+def test_alarms_that_a_stale_list_does_not_show_are_deleted_all_the_same(
+    aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    rig = make_rig(settings=Settings(alarm_sweep_interval=timedelta(seconds=10)))
+    launch = launched(aws, tmp_path)
+    aws.faults.add("cloudwatch:DescribeAlarms", Fault.STALE, times=None)
+    run = rig.register(launch).run
+    # What is answered first is what is answered ever after, and there is no alarm yet.
+    rig.until(run, lambda now: (duty := now.duty("alarm-cleanup")) is not None and duty.last_at)
+    assert not rig.split(launch)[0]["alarms"]
+    rig.until_state(run, State.DRAINING)
+    assert rig.split(launch)[0]["alarms"]
+    rig.until_state(run, State.EXPORTED)
+    assert not rig.split(launch)[0]["alarms"]
+
+
 def test_a_missing_log_group_is_done_with_a_remark(
     aws: SimulatedAws, rig: Rig, tmp_path: Path
 ) -> None:

@@ -210,6 +210,24 @@ def test_a_bad_launch_specification_is_told_in_aws_words(
     assert now.state is not State.TEARDOWN
 
 
+def test_reasons_that_may_not_be_read_hide_nothing_else_of_the_fleet(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock
+) -> None:
+    aws.faults.add("ec2:DescribeSpotFleetRequestHistory", Fault.DENIED, times=None)
+    launch = small(aws, tmp_path, scenario=Scenario(capacity_limit=0))
+    run = rig.register(launch).run
+    now = rig.until(run, lambda now: now.problem("fleet-history") is not None)
+    problem = now.problem("fleet-history")
+    assert problem is not None
+    assert problem.needs_person
+    assert "DescribeSpotFleetRequestHistory" in problem.text
+    assert now.problem("fleet-unreadable") is None
+    assert now.fleets[0].target == launch.fleet.target
+    launch.fleet.capacity_limit = None
+    now = rig.until(run, lambda now: bool(now.active_machines))
+    assert now.problem("fleet-history") is None
+
+
 def test_a_queue_that_was_never_there_keeps_the_run_pending(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock
 ) -> None:

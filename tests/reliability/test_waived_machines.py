@@ -39,15 +39,22 @@ def ended(run: Run, *names: str) -> bool:
     return all(run.ended(name) for name in names)
 
 
-def test_the_other_steps_end(rig: Rig, run: Run) -> None:
-    now = rig.until(run, lambda now: now.problem("step-last-look") is not None)
-    open_steps = {step.name for step in now.steps if step.ended is None}
-    assert open_steps == {"last-look"}
-    logs = now.step("logs")
+def test_the_run_ends_and_names_what_is_up(
+    aws: SimulatedAws, rig: Rig, run: Run, launch: Launch
+) -> None:
+    up = set(launch.live_instance_ids)
+    rig.tick(run)
+    aws.faults.clear()
+    now = rig.until_state(run, State.EXPORTED)
+    logs, last_look = now.step("logs"), now.step("last-look")
     assert logs is not None
     assert logs.ended is Ended.DONE
-    rig.ask(run, RequestKind.WAIVE, step="last-look")
-    assert rig.until_state(run, State.EXPORTED).step("fleets") is not None
+    assert last_look is not None
+    assert last_look.ended is Ended.KEPT
+    # As the person was told: nothing ends them any more, though AWS would allow it again.
+    assert set(launch.live_instance_ids) == up
+    assert len(up) == 2
+    assert all(instance_id in (last_look.reason or "") for instance_id in up)
 
 
 def test_the_logs_get_their_time_to_settle_once(

@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.aws.session import Sessions
-from dcp_engine.errors import Credentials, Invalid
+from dcp_engine.errors import Credentials, Invalid, Transient
 from dcp_engine.model import Settings
 
 TIMEOUT = timedelta(seconds=7)
@@ -40,8 +41,12 @@ source_profile = loop
 """
 
 
-def sessions(profile: str | None = None, region: str | None = None) -> Sessions:
-    return Sessions(profile, region, timeout=TIMEOUT)
+def sessions(
+    profile: str | None = None,
+    region: str | None = None,
+    to_fetch: timedelta = timedelta(seconds=60),
+) -> Sessions:
+    return Sessions(profile, region, timeout=TIMEOUT, to_fetch=to_fetch)
 
 
 def keys(monkeypatch: pytest.MonkeyPatch, key: str = "AKIAONE") -> None:
@@ -139,6 +144,25 @@ def test_an_expired_login_is_a_matter_of_credentials(aws_home: Path) -> None:
     )
     with pytest.raises(Credentials):
         sessions(profile="lab").key_fingerprint()
+
+
+def test_credentials_that_never_come_end_the_waiting_and_block_nobody(
+    aws_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys(monkeypatch)
+    source = sessions(to_fetch=timedelta(milliseconds=50))
+    hangs = threading.Event()
+
+    def fetch(_: boto3.Session) -> None:
+        hangs.wait(60)
+
+    monkeypatch.setattr(boto3.Session, "get_credentials", fetch)
+    try:
+        with pytest.raises(Transient, match="credential_process"):
+            source.key_fingerprint()
+        assert source.client("sqs", "us-east-1") is not None
+    finally:
+        hangs.set()
 
 
 @pytest.mark.parametrize("ask", ["region", "key_fingerprint"])
