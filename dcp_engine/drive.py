@@ -168,6 +168,8 @@ class Drive:
     ) -> None:
         """Begin, reword or end problems; beginnings and ends are events, rewordings are not.
 
+        One that needs a person now, and did not before, is told as if it began.
+
         What they are `because` of, its `change` and the wishes it carries out are written in the
         same commit: nobody can die between the two. With `moot` those that end are not solved:
         they do not matter any more.
@@ -192,6 +194,8 @@ class Drive:
                     events.append(("problem", wanted.text, {"problem": name}))
                     present[name] = wanted
                 else:
+                    if wanted.needs_person and not old.needs_person:
+                        events.append(("problem", wanted.text, {"problem": name}))
                     present[name] = msgspec.structs.replace(
                         wanted, since=old.since, told_at=old.told_at
                     )

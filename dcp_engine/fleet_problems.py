@@ -10,6 +10,8 @@ from dcp_engine.words import counted
 
 # A fleet's end date is a problem when less than this is left.
 _SOON = timedelta(hours=24)
+# A machine that dies is replaced within minutes where there is capacity.
+_PATIENCE = timedelta(minutes=30)
 # Amazon EC2 API Reference, EventInformation: what these say is wrong stays so until it is mended.
 _NO_TIME_MENDS = frozenset(
     {
@@ -24,7 +26,7 @@ def seen(run: Run, now: datetime) -> Mapping[str, Problem | str | None]:
     """What the last look at the fleets shows; None for what is not wrong."""
     return {
         "fleet-missing": for_a_person("fleet-missing", _fleet_missing(run), now),
-        "no-capacity": for_a_person("no-capacity", _no_capacity(run), now),
+        "no-capacity": for_a_person("no-capacity", _no_capacity(run, now), now),
         "fleet-cancelled": _cancelled_by_hand(run),
         "fleet-ends": _near_its_end(run, now),
     }
@@ -52,18 +54,31 @@ def _fleet_missing(run: Run) -> str | None:
         return None
     return (
         f"AWS knows no spot fleet {', '.join(unseen)} in {run.region}. If it was started in "
-        "another region, its machines are not watched by this run."
+        "another region, its machines are not watched by this run. If the monitor file names it by "
+        "mistake, mend the file: a fleet that it no longer names, and that AWS never knew, is "
+        "dropped."
     )
 
 
-def _no_capacity(run: Run) -> str | None:
+def _no_capacity(run: Run, now: datetime) -> str | None:
     waiting = run.reading.total if run.reading else 0
-    if not waiting or any(fleet.live or fleet.observed_at is None for fleet in run.fleets):
+    if not waiting or run.queue_missing or run.no_machine_since is None or run.active_machines:
         return None
-    if run.active_machines:
-        return None
+    left = counted(waiting, "job is", "jobs are")
+    if any(fleet.live or fleet.observed_at is None for fleet in run.fleets):
+        lasts = now - run.no_machine_since
+        if lasts < _PATIENCE:
+            return None
+        return (
+            f"{left} left and AWS has had no machine for the fleet since "
+            f"{run.no_machine_since:%Y-%m-%d %H:%M} UTC: no work is done, and nothing is billed "
+            "for it. AWS goes on trying. If that lasts, a higher price or other machine types in "
+            "the fleet's configuration may help: start the cluster again with them and register "
+            "the new monitor file; or give up what is left with `dcp-engine abort "
+            f"{run.names.app_name}`."
+        )
     return (
-        f"{counted(waiting, 'job is', 'jobs are')} left and no fleet of the run is alive any more: "
+        f"{left} left and no fleet of the run is alive any more: "
         "no work is done. Start the cluster again and register the new monitor file; or give up "
         f"what is left with `dcp-engine abort {run.names.app_name}`."
     )

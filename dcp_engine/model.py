@@ -7,7 +7,7 @@ means "not known", never zero and never gone.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -125,8 +125,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return self.total == 0
 
 
+UNKNOWN: Final = "unknown"
+
+
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """One spot fleet request of the run. Capacities are in weighted units, `active` in machines.
+
+    `state` is AWS's word, "gone" where AWS has forgotten it, and UNKNOWN where AWS never knew it.
 
     `driver` is the identity of the store whose mark it carried when last seen, and `driven_until`
     how long that holds; None where no mark was in force.
@@ -282,6 +287,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One analysis, with everything the engine remembers of it but machines and events.
 
+    `no_machine_since` is when a look first showed that no machine is up, None while any is.
     `taking_over` is since when a person wants it driven from here, whoever else does, until its
     fleets carry our mark; `disarming` holds until Auto-Monitor's alarms do nothing any more.
     """
@@ -304,6 +310,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     queue_missing: tuple[datetime, ...] = ()
     jobs_seen: bool = False
     machines_seen: bool = False
+    no_machine_since: datetime | None = None
     unworked_fall: int = 0
     idle_jobs: int | None = None
     dead_letters: int | None = None

@@ -22,6 +22,8 @@ _LASTING = (
     "plugin-",
     "step-",
 )
+# What the end of this run does not end.
+_STAYING = frozenset({"unwatched-fleet"})
 
 
 class Mover:
@@ -53,7 +55,7 @@ class Mover:
             {"from": before.state.value, "to": state.value, "move": move.value},
         )
         lasting = _LASTING if state is State.TEARDOWN else ()
-        over = () if state.watches else before.problems
+        over = () if state.watches else [p for p in before.problems if p.name not in _STAYING]
         self._drive.problems(
             {problem.name: None for problem in over if not problem.name.startswith(lasting)},
             change=lambda run: replace(change(run), state=state, state_since=now),

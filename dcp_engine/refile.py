@@ -1,5 +1,6 @@
 """The monitor file, read again while the run lives: starting the cluster again rewrites it."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -8,10 +9,14 @@ from dcp_engine import monitor_file
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.errors import BadInput
-from dcp_engine.model import MonitorFile, Run
+from dcp_engine.model import UNKNOWN, MonitorFile, Problem, Run
 from dcp_engine.wishes import adopting
 
 _PROBLEM = "monitor-file"
+_UNWATCHED = "unwatched-fleet"
+# A resource that was made just now may not be seen by every request (Amazon EC2 API Reference,
+# "Eventual consistency").
+_KNOWN_BY_THEN = timedelta(minutes=10)
 
 
 def read_again(drive: Drive, clock: Clock) -> None:
@@ -46,10 +51,58 @@ def read_again(drive: Drive, clock: Clock) -> None:
         drive.problem(_PROBLEM, _anothers_fleet(path, monitor, other), needs_person=True)
         return
     change, event = adopting(run, monitor.fleet_id, monitor.start_time, clock.now())
-    drive.commit(
-        lambda run: replace(change(run), monitor_digest=digest), events=[event] if event else []
+    events = [event] if event else []
+    never_known = _never_known(run, monitor, clock.now())
+    if never_known:
+        events.append(("fleet-dropped", _dropped(never_known), {"fleets": list(never_known)}))
+    unwatched = not run.state.watches and monitor.fleet_id not in run.fleet_ids
+    drive.problems(
+        {_PROBLEM: None, _UNWATCHED: _unwatched(run, monitor, clock.now()) if unwatched else None},
+        change=lambda run: replace(_without(change(run), never_known), monitor_digest=digest),
+        because=events,
     )
-    drive.problems({_PROBLEM: None})
+
+
+def _never_known(run: Run, monitor: MonitorFile, now: datetime) -> tuple[str, ...]:
+    """Fleets that the file named by mistake: it names them no more, and AWS never knew them.
+
+    A fleet that was requested just now may not be known everywhere yet.
+    """
+    if not run.state.watches:
+        return ()
+    return tuple(
+        fleet.id
+        for fleet in run.fleets
+        if fleet.id != monitor.fleet_id
+        and fleet.state == UNKNOWN
+        and now - fleet.added_at > _KNOWN_BY_THEN
+    )
+
+
+def _without(run: Run, fleet_ids: tuple[str, ...]) -> Run:
+    return replace(run, fleets=tuple(fleet for fleet in run.fleets if fleet.id not in fleet_ids))
+
+
+def _dropped(fleet_ids: tuple[str, ...]) -> str:
+    return (
+        f"The monitor file no longer names {', '.join(fleet_ids)}, which AWS never knew; that is "
+        "not the run's any more."
+    )
+
+
+def _unwatched(run: Run, monitor: MonitorFile, now: datetime) -> Problem:
+    return Problem(
+        name=_UNWATCHED,
+        since=now,
+        advice=True,
+        text=(
+            f"The monitor file names fleet {monitor.fleet_id} now, probably that of a new run. "
+            f"NOBODY WATCHES IT: its machines run and are billed. When {run.names.app_name} "
+            f"({run.id}) has ended, register the file: dcp-engine register {run.monitor_path}. If "
+            "a step holds that up, it can be given up: dcp-engine waive "
+            f"{run.id} STEP."
+        ),
+    )
 
 
 def _anothers_fleet(path: Path, monitor: MonitorFile, other: Run) -> str:

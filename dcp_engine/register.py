@@ -243,7 +243,10 @@ class Registrar:
             raise Refused(
                 f"{known.names.app_name} (run {known.id}) is still being torn down, and this file "
                 f"names another fleet, {monitor.fleet_id}: probably a new run. It was not touched. "
-                f"Let the old one end (`dcp-engine resume {known.id}`), then register it again."
+                "NOBODY WATCHES IT meanwhile: its machines run and are billed. Let the old one end "
+                f"(`dcp-engine resume {known.id}`), or give up the step that holds it up "
+                f"(`dcp-engine status {known.id}` shows it, `dcp-engine waive {known.id} STEP`); "
+                "then register it again."
             )
         self._ask(
             known,

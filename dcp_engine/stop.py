@@ -76,19 +76,28 @@ class FleetStop:
         Where a person waived the step `fleets`, what is alive is only told.
         """
         alive = self._alive(again=True)
+        step = self._drive.run.step(FLEETS)
+        if step is not None and step.ended is Ended.WAIVED:
+            return self._left(sorted(alive))
         if not alive:
             return done("nothing recorded as the run's is alive")
-        fleets = self._drive.run.step(FLEETS)
-        if fleets is not None and fleets.ended is Ended.WAIVED:
-            machines = counted(len(alive), "machine is", "machines are")
-            return kept(
-                f"{machines} still up and billed ({', '.join(sorted(alive)[:_SHOWN])}"
-                f"{', …' if len(alive) > _SHOWN else ''}), since a person waived the step {FLEETS}"
-            )
         self._terminate(list(alive))
         return waiting(
             f"{counted(len(alive), 'machine')} came up after the fleet was cancelled and must end"
         )
+
+    def _left(self, alive: Sequence[str]) -> StepResult:
+        facts = self._aws.capacity.describe(self._drive.run.fleet_ids)
+        living = [i for i, fact in facts.items() if fact is not None and fact.state in _LIVING]
+        left = []
+        if living:
+            left.append(f"{_fleets(living)} not cancelled: it starts machines, and they are billed")
+        if alive:
+            shown = ", ".join([*alive[:_SHOWN], *(["…"] if len(alive) > _SHOWN else [])])
+            left.append(f"{counted(len(alive), 'machine')} up and billed ({shown})")
+        if not left:
+            return done("nothing recorded as the run's is alive")
+        return kept(f"{'; '.join(left)}; a person waived the step {FLEETS}")
 
     def _cancel(self) -> Mapping[str, str]:
         run = self._drive.run
@@ -112,7 +121,17 @@ class FleetStop:
         answers.update({fleet_id: answer.value for fleet_id, answer in told.items()})
         for fleet_id in self._still_alive([i for i in told if told[i] in _BELIED_BY_LIFE]):
             answers[fleet_id] = Cancelled.FAILED.value
-        self._write(lambda run: _remember(run, {"answers": answers}), None)
+        accepted = [i for i in told if answers[i] == Cancelled.ACCEPTED]
+        self._write(
+            lambda run: _remember(run, {"answers": answers}),
+            (
+                "stopped",
+                f"AWS has cancelled {_fleets(accepted)}; all machines of it end.",
+                {"fleets": accepted},
+            )
+            if accepted
+            else None,
+        )
         return answers
 
     def _still_alive(self, fleet_ids: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ from dcp_engine.driver_tag import tag_of
 from dcp_engine.emptiness import LONGEST_GAP, add_reading
 from dcp_engine.errors import AwsError, Credentials, Denied, Missing, OutOfTime
 from dcp_engine.model import (
+    UNKNOWN,
     Fleet,
     Identities,
     Reading,
@@ -146,7 +147,13 @@ class Watch:
                 fact = facts.get(fleet.id)
                 machines = len(active.get(fleet.id, ()))
                 run = with_fleet(run, _looked(fleet, fact, machines, now))
-            return replace(run, machines_seen=run.machines_seen or any(active.values()))
+            up = run.active_machines
+            since = run.no_machine_since
+            return replace(
+                run,
+                machines_seen=run.machines_seen or any(active.values()),
+                no_machine_since=(since or now) if up == 0 else None,
+            )
 
         run = self._drive.commit(looked, events=events)
         self._drive.problems(
@@ -292,7 +299,7 @@ def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime)
     if fact is None:
         # AWS forgets ended requests after 48 hours; one that was never seen stays unknown.
         if fleet.observed_at is None:
-            return fleet
+            return replace(fleet, state=UNKNOWN)
         return replace(
             fleet,
             state="gone",

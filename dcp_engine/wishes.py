@@ -170,7 +170,7 @@ def adopting(
             duties=_now(run),
         )
 
-    return change, ("fleet-added", f"Fleet {fleet_id} now works for this run too.", {})
+    return change, ("fleet-added", f"Fleet {fleet_id} belongs to this run too from now on.", {})
 
 
 def _now(run: Run) -> tuple[Any, ...]:

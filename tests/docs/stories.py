@@ -132,6 +132,18 @@ def another_runs_file(stage: Stage) -> None:
     stage.until_problem(run, "monitor-file")
 
 
+def a_fleet_that_never_was(stage: Stage) -> None:
+    launch = stage.launch(jobs=30)
+    run = stage.running(launch)
+    good = launch.monitor_file.read_text()
+    mistyped = good.replace(launch.fleet_id, "sfr-00000000-1111-2222-3333-444444444444")
+    launch.monitor_file.write_text(mistyped)
+    stage.until_problem(run, "fleet-missing")
+    stage.clock.advance(900)
+    launch.monitor_file.write_text(good)
+    stage.until_no_problem(run, "fleet-missing")
+
+
 def the_same_name_again(stage: Stage) -> None:
     old = stage.launch(cluster="lab")
     run = stage.running(old)
@@ -270,6 +282,7 @@ STORIES: dict[Story, tuple[str, ...]] = {
     ),
     cancelled_by_hand: ("The fleet was cancelled by hand",),
     nobody_looked_for_months: ("Nobody looked for months",),
+    a_fleet_that_never_was: ("The file names a fleet that never was",),
     another_runs_file: ("The monitor file says other names",),
     the_same_name_again: (
         "The same APP_NAME again",

@@ -98,7 +98,7 @@ def test_no_capacity_a_broken_file_a_new_fleet_and_a_file_that_is_gone(stage: Ma
     launch.plan.scenario = SHORT_JOBS
     second = launch.start_another_fleet(2)
     said = ticks_until(scene, lambda status: second in {fleet.id for fleet in status.fleets})
-    assert f"fleet-added: Fleet {second} now works for this run too." in said
+    assert f"fleet-added: Fleet {second} belongs to this run too from now on." in said
     ticks_until(scene, machines_seen)
     launch.monitor_file.unlink()
     scene.computer.run("resume", NAME).fine()
