@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from dcp_engine.clock import Clock
-from dcp_engine.errors import LeaseLost, OutOfTime
+from dcp_engine.errors import NEEDS_PERSON, LeaseLost, OutOfTime, Unreachable
 from dcp_engine.model import (
     Event,
     Lease,
@@ -29,6 +29,8 @@ from dcp_engine.store.protocol import Commit, Store
 
 Change = Callable[[Run], Run]
 EventParts = tuple[str, str, Mapping[str, Any]]
+
+UNREACHABLE = "unreachable"
 
 
 def unchanged(run: Run) -> Run:
@@ -58,6 +60,7 @@ class Drive:
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
         self.events: list[Event] = []
         self.answered = False
+        self.cut_off = False
 
     @property
     def run(self) -> Run:
@@ -157,6 +160,18 @@ class Drive:
         """Write down one event."""
         self.commit(events=[(kind, text, data)])
 
+    def failed(self, name: str, text: str, error: BaseException) -> None:
+        """A problem that an error makes.
+
+        An AWS that cannot be reached is one problem, whatever it hinders: what else is wrong shows
+        when it can be reached again.
+        """
+        if isinstance(error, Unreachable):
+            self.cut_off = True
+            self.problem(UNREACHABLE, _cut_off(self._run))
+        else:
+            self.problem(name, text, needs_person=isinstance(error, NEEDS_PERSON))
+
     def problems(
         self,
         changes: Mapping[str, str | Problem | None],
@@ -254,6 +269,14 @@ def _over(problem: Problem, seconds: int) -> str:
     from humanize import naturaldelta  # noqa: PLC0415 - slow to import, and seldom needed
 
     return f"No longer so, after {naturaldelta(timedelta(seconds=seconds))}: {_what(problem)}."
+
+
+def _cut_off(run: Run) -> str:
+    return (
+        "AWS cannot be reached from this computer. Nothing is concluded from that, and nothing can "
+        f"be done: the machines of {run.names.app_name}, if any are up, run on and are billed. It "
+        "is tried again. If it lasts, check this computer's network, proxy and region."
+    )
 
 
 def _moot(problem: Problem) -> str:

@@ -9,14 +9,13 @@ from dcp_engine.clock import Clock
 from dcp_engine.context import DutyContext
 from dcp_engine.drive import Drive
 from dcp_engine.errors import (
-    NEEDS_PERSON,
     Credentials,
     LeaseLost,
     OutOfTime,
     StoreError,
 )
 from dcp_engine.hookspecs import Duty, DutyResult
-from dcp_engine.model import DutyRecord, Problem, Run, Settings, with_duty
+from dcp_engine.model import DutyRecord, Run, Settings, with_duty
 from dcp_engine.plugins import in_words
 from dcp_engine.ports import Aws
 
@@ -93,14 +92,9 @@ def _failed(
         )
 
     drive.commit(failed)
-    drive.problems(
-        {
-            f"duty-{duty.name}": Problem(
-                name=f"duty-{duty.name}",
-                since=now,
-                text=f"The duty {duty.name} could not be done: {words}. It is tried again; jobs "
-                "and machines are not harmed by that.",
-                needs_person=isinstance(error, NEEDS_PERSON),
-            )
-        }
+    drive.failed(
+        f"duty-{duty.name}",
+        f"The duty {duty.name} could not be done: {words}. It is tried again; jobs and machines "
+        "are not harmed by that.",
+        error,
     )

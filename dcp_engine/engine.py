@@ -14,13 +14,12 @@ from msgspec.structs import replace
 from dcp_engine.auto_monitor import see_to_it
 from dcp_engine.claims import ELSEWHERE, Claims, another_driver
 from dcp_engine.clock import Clock
-from dcp_engine.drive import Drive
+from dcp_engine.drive import UNREACHABLE, Drive
 from dcp_engine.durations import format_duration
 from dcp_engine.duties import do_duties
 from dcp_engine.errors import (
     AwsError,
     Credentials,
-    Denied,
     LeaseHeld,
     LeaseLost,
     OutOfTime,
@@ -43,7 +42,13 @@ from dcp_engine.watching import Watching
 from dcp_engine.wishes import obey
 
 _SLOW = "slow"
-_NOTHING_CAN_BE_DONE = ("credentials", "other-account", "account-unknown", ELSEWHERE)
+_NOTHING_CAN_BE_DONE = (
+    "credentials",
+    "other-account",
+    "account-unknown",
+    UNREACHABLE,
+    ELSEWHERE,
+)
 
 
 class TickReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +143,8 @@ class Engine:
                 drive.problems({_SLOW: None})
                 if drive.answered:
                     drive.problems({"credentials": None})
+                    if not drive.cut_off:
+                        drive.problems({UNREACHABLE: None})
             if was_live and drive.run.outcome is Outcome.RELEASED:
                 self._unmark(drive, aws, claims)
         except Credentials as error:
@@ -198,11 +205,11 @@ class Engine:
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
-            drive.problem(
+            drive.failed(
                 "account-unknown",
                 f"The account could not be checked: {error}. Until it can be, nothing else is "
                 "asked or changed, and the machines run on.",
-                needs_person=isinstance(error, Denied),
+                error,
             )
             return False
         if account != run.account:

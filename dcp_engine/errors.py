@@ -56,6 +56,10 @@ class Transient(AwsError):
     """Throttled, a server error, a broken or silent connection: the answer is not known."""
 
 
+class Unreachable(Transient):
+    """No connection came about at all: the network, a proxy or a name server."""
+
+
 class Unreadable(Transient):
     """An answer came but a required part of it is missing: not known, never 'none'."""
 

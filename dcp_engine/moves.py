@@ -21,6 +21,7 @@ _LASTING = (
     "monitor-file",
     "plugin-",
     "step-",
+    "unreachable",
 )
 # What the end of this run does not end.
 _STAYING = frozenset({"unwatched-fleet"})

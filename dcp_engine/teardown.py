@@ -10,7 +10,6 @@ from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
 from dcp_engine.drive import Drive
 from dcp_engine.errors import (
-    NEEDS_PERSON,
     Credentials,
     LeaseLost,
     OutOfTime,
@@ -18,7 +17,7 @@ from dcp_engine.errors import (
     Transient,
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
-from dcp_engine.model import Ended, Problem, Run, Settings, Step, with_step
+from dcp_engine.model import Ended, Run, Settings, Step, with_step
 from dcp_engine.plugins import in_words
 from dcp_engine.ports import Aws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
@@ -203,18 +202,9 @@ class Teardown:
         run = self._drive.commit(moved)
         step = run.step(name)
         tries = step.failures if step else 1
-        needs_person = isinstance(error, NEEDS_PERSON)
         may_pass = isinstance(error, Transient) and tries < _HOPELESS
-        self._drive.problems(
-            {
-                f"step-{name}": Problem(
-                    name=f"step-{name}",
-                    since=now,
-                    text=_failure_text(run, name, words, tries, may_pass=may_pass),
-                    needs_person=needs_person,
-                )
-            }
-        )
+        text = _failure_text(run, name, words, tries, may_pass=may_pass)
+        self._drive.failed(f"step-{name}", text, error)
 
 
 def _failure_text(run: Run, name: str, words: str, tries: int, *, may_pass: bool) -> str:

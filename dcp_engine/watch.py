@@ -15,7 +15,7 @@ from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.driver_tag import tag_of
 from dcp_engine.emptiness import LONGEST_GAP, add_reading
-from dcp_engine.errors import AwsError, Credentials, Denied, Missing, OutOfTime
+from dcp_engine.errors import AwsError, Credentials, Missing, OutOfTime
 from dcp_engine.model import (
     UNKNOWN,
     Fleet,
@@ -273,7 +273,7 @@ class Watch:
         return QueueSeen.MISSING
 
     def _unreadable(self, name: str, text: str, error: AwsError) -> None:
-        self._drive.problem(name, text, needs_person=isinstance(error, Denied))
+        self._drive.failed(name, text, error)
 
 
 def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:

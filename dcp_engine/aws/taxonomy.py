@@ -19,6 +19,7 @@ from dcp_engine.errors import (
     Invalid,
     Missing,
     Transient,
+    Unreachable,
     Unreadable,
 )
 
@@ -151,6 +152,7 @@ NO_CREDENTIALS = (
     # botocore asks for an MFA code on a terminal that is not there.
     EOFError,
 )
+NO_LINE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
 BROKEN_LINE = (boto.ConnectionError, boto.HTTPClientError)
 BROKEN_ANSWER = (
     ResponseParserError,
@@ -180,7 +182,7 @@ def translate(operation: Operation, error: Exception) -> AwsError:  # noqa: PLR0
     if isinstance(error, BROKEN_ANSWER):
         return unreadable(operation, "the answer is damaged", kind)
     if isinstance(error, BROKEN_LINE):
-        return Transient(
+        return (Unreachable if isinstance(error, NO_LINE) else Transient)(
             operation.label,
             kind,
             "AWS could not be reached or did not answer in time, so nothing is known. If this "

@@ -15,6 +15,7 @@ from dcp_engine.errors import (
     Invalid,
     Missing,
     Transient,
+    Unreachable,
     Unreadable,
 )
 
@@ -148,12 +149,12 @@ URL = {"endpoint_url": "https://user:secret@proxy"}
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (boto.EndpointConnectionError(**URL), Transient),
-        (boto.ConnectTimeoutError(**URL), Transient),
+        (boto.EndpointConnectionError(**URL), Unreachable),
+        (boto.ConnectTimeoutError(**URL), Unreachable),
         (boto.ReadTimeoutError(**URL), Transient),
         (boto.ConnectionClosedError(**URL), Transient),
         (boto.SSLError(endpoint_url="u", error=OSError("secret")), Transient),
-        (boto.ProxyConnectionError(proxy_url="http://user:secret@proxy"), Transient),
+        (boto.ProxyConnectionError(proxy_url="http://user:secret@proxy"), Unreachable),
         (boto.HTTPClientError(error="secret"), Transient),
         (boto.ResponseStreamingError(error="secret"), Transient),
         (boto.IncompleteReadError(actual_bytes=1, expected_bytes=2), Unreadable),
