@@ -246,8 +246,8 @@ class Alarms(Protocol):
 class Logs(Protocol):
     """Log groups and their way to the bucket."""
 
-    def group_exists(self, group: str) -> bool:
-        """Whether a log group of exactly this name is there."""
+    def group_seen_at(self, group: str) -> datetime | None:
+        """When a log group of exactly this name was there, by AWS's clock; None if it was not."""
 
     def start_export(self, group: str, start: datetime, end: datetime, prefix: str) -> str:
         """Begin an export and return the task's id.

@@ -77,15 +77,17 @@ class CloudWatchLogs:
         self._edge = edge
         self._run = run
 
-    def group_exists(self, group: str) -> bool:
-        """Whether a log group of exactly this name is there."""
+    def group_seen_at(self, group: str) -> datetime | None:
+        """When AWS showed a log group of exactly this name, by its clock; None if it did not."""
+
+        def seen(answer: Answer) -> datetime | None:
+            groups = answer.take(_Groups).groups
+            return answer.at() if any(found.name == group for found in groups) else None
+
         pages = self._edge.pages(
-            op.DESCRIBE_LOG_GROUPS,
-            lambda answer: answer.take(_Groups),
-            logGroupNamePrefix=group,
-            limit=_PAGE,
+            op.DESCRIBE_LOG_GROUPS, seen, logGroupNamePrefix=group, limit=_PAGE
         )
-        return any(found.name == group for page in pages for found in page.groups)
+        return next((at for at in pages if at is not None), None)
 
     def start_export(self, group: str, start: datetime, end: datetime, prefix: str) -> str:
         """Begin an export and return the task's id. Raises Busy, Missing, Invalid.

@@ -21,6 +21,8 @@ from dcp_engine.hookspecs import (
 )
 from dcp_engine.ports import ExportFacts
 
+# By so much a start time may be ahead when a run is registered.
+_CLOCKS_DIFFER = timedelta(days=1)
 _FAILED = frozenset({"FAILED", "CANCELLED", "PENDING_CANCEL"})
 
 
@@ -58,9 +60,11 @@ def _export(context: Context, group: str) -> StepResult:
     if "ended" in memory:
         return done(memory["ended"])
     if "end" not in memory:
-        if not context.aws.logs.group_exists(group):
+        # By AWS's clock, as the log lines are: this computer's may be hours behind.
+        now = context.aws.logs.group_seen_at(group)
+        if now is None:
             return _end(context, group, f"there is no log group {group}")
-        memory = {**memory, "end": context.clock.now().timestamp()}
+        memory = {**memory, "end": now.timestamp()}
         _remember(context, group, memory)
     export = _task(context, group, memory)
     if export is None:
@@ -86,7 +90,7 @@ def _export(context: Context, group: str) -> StepResult:
 
 
 def _start(context: Context, group: str, memory: dict[str, Any]) -> StepResult:
-    start, end = context.run.earliest_start, _moment(memory["end"])
+    start, end = _span(context, memory)
     prefix = f"exportedlogs/{group}"
     context.commit(
         event="logs",
@@ -117,11 +121,18 @@ def _task(context: Context, group: str, memory: dict[str, Any]) -> ExportFacts |
         # A process that asked and died, or lost the answer, may have started one.
         return context.aws.logs.find_export(
             group,
-            context.run.earliest_start,
-            _moment(memory["end"]),
+            *_span(context, memory),
             f"exportedlogs/{group}",
         )
     return None
+
+
+def _span(context: Context, memory: dict[str, Any]) -> tuple[datetime, datetime]:
+    """From when to when, the same in every process."""
+    end = _moment(memory["end"])
+    start = context.run.earliest_start
+    # The clock of the computer that started the cluster may have been ahead.
+    return (start if start < end else end - _CLOCKS_DIFFER), end
 
 
 def _memory(context: Context, group: str) -> dict[str, Any]:

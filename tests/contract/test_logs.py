@@ -15,14 +15,14 @@ from tests.contract.scene import Scene
 @calls(op.DESCRIBE_LOG_GROUPS)
 def test_a_group_is_there_under_exactly_its_name(scene: Scene) -> None:
     logs, group = scene.client("logs"), scene.names.log_group
-    assert not scene.aws.logs.group_exists(group)
+    assert not scene.aws.logs.group_seen_at(group)
     for similar in (f"{group}0", f"{group}_perInstance", group.upper(), f"a{group}"):
         logs.create_log_group(logGroupName=similar)
-    assert not scene.aws.logs.group_exists(group)
+    assert not scene.aws.logs.group_seen_at(group)
     logs.create_log_group(logGroupName=group)
-    assert scene.aws.logs.group_exists(group)
+    assert scene.aws.logs.group_seen_at(group)
     logs.delete_log_group(logGroupName=group)
-    assert not scene.aws.logs.group_exists(group)
+    assert not scene.aws.logs.group_seen_at(group)
 
 
 @calls(op.DESCRIBE_LOG_GROUPS)
@@ -31,8 +31,8 @@ def test_a_group_is_found_behind_more_than_one_page_of_similar_ones(scene: Scene
     for number in range(103):
         logs.create_log_group(logGroupName=f"{group}{number:03}")
     # The last by the alphabet, and the last to be made.
-    assert scene.aws.logs.group_exists(f"{group}102")
-    assert not scene.aws.logs.group_exists(group)
+    assert scene.aws.logs.group_seen_at(f"{group}102")
+    assert not scene.aws.logs.group_seen_at(group)
 
 
 @calls(op.CREATE_EXPORT_TASK, op.DESCRIBE_EXPORT_TASKS)

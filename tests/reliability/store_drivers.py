@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.aws.operations import OPERATIONS
@@ -52,6 +52,8 @@ class Freezer:
         self._meanwhile: Callable[[], object] = lambda: None
         self._aim: Aim | None = None
         self._entered: list[str] = []
+        self._checked: dict[int, int] = {}
+        self._unchecked: set[int] = set()
         self._woke = 0
         self._lock = threading.Lock()
         self._noting = threading.Lock()
@@ -67,6 +69,8 @@ class Freezer:
     def point(self, name: str) -> None:
         """A `dcp_engine.crash.CrashPoint`."""
         with self._noting:
+            if self._checked.get(threading.get_ident(), 0) < self._woke:
+                self._unchecked.add(len(self._entered))
             self._entered.append(name)
         with self._lock:
             if self._aim is None or not self._aim.reached(name):
@@ -76,6 +80,11 @@ class Freezer:
             self._meanwhile()
             with self._noting:
                 self._woke = len(self._entered)
+
+    def checks(self) -> None:
+        """This thread looks whether it may go on."""
+        with self._noting:
+            self._checked[threading.get_ident()] = len(self._entered)
 
     @property
     def passed(self) -> list[str]:
@@ -88,13 +97,31 @@ class Freezer:
         return _changes(self.passed)
 
     def changes_since_waking(self) -> list[str]:
-        """Those that it decided on after it went on: not the ones already on their way."""
-        return _changes(self.passed[self._woke :])
+        """Those that it decided on after it went on: not the ones already on their way.
+
+        On its way is what a thread had looked for its right to do before it was frozen.
+        """
+        passed = self.passed
+        since = range(self._woke, len(passed))
+        return _changes([passed[index] for index in since if index not in self._unchecked])
 
 
 def _changes(points: list[str]) -> list[str]:
     calls = [point.removeprefix("before aws ") for point in points]
     return [call for call in calls if call in CHANGING]
+
+
+class Watched:
+    """A store that tells when somebody looks whether the lease is still held."""
+
+    def __init__(self, store: Store, looks: Callable[[], None]) -> None:
+        self._store = store
+        self._looks = looks
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "lease":
+            self._looks()
+        return getattr(self._store, name)
 
 
 class Driver:
@@ -118,8 +145,9 @@ class Driver:
         self.freezer = Freezer()
         self.store = SqliteStore.open(database, busy_timeout=patience)
         chosen = settings or Settings()
+        inner = store(CrashingStore(self.store, self.freezer.point))
         self.engine = Engine(
-            store=store(CrashingStore(self.store, self.freezer.point)),
+            store=cast("Store", Watched(inner, self.freezer.checks)),
             cloud=BotoCloud(
                 profile=None,
                 region=None,

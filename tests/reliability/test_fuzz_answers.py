@@ -70,7 +70,7 @@ CALLS: dict[str, Call] = {
     "alarms.queue_alarms": lambda aws, run, _: aws.alarms.queue_alarms(),
     "alarms.delete": lambda aws, run, _: aws.alarms.delete(run.names.queue_alarms),
     "alarms.delete_dashboard": lambda aws, run, _: aws.alarms.delete_dashboard(),
-    "logs.group_exists": lambda aws, run, _: aws.logs.group_exists("Exp1"),
+    "logs.group_seen_at": lambda aws, run, _: aws.logs.group_seen_at("Exp1"),
     "logs.start_export": lambda aws, run, _: aws.logs.start_export(
         "Exp1", *_span(run), "exportedlogs/Exp1"
     ),

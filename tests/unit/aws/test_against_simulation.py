@@ -221,8 +221,8 @@ def test_alarms_and_dashboard(scene: Scene) -> None:
 def test_logs(scene: Scene) -> None:
     logs = scene.aws.logs
     group = scene.run.names.log_group
-    assert logs.group_exists(group)
-    assert not logs.group_exists(group[:-1])
+    assert logs.group_seen_at(group)
+    assert not logs.group_seen_at(group[:-1])
     end = scene.clock.now()
     prefix = f"exportedlogs/{group}"
     assert logs.find_export(group, scene.start, end, prefix) is None

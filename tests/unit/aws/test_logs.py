@@ -49,9 +49,9 @@ def test_a_group_of_exactly_the_name(bench: Any) -> None:
         return bench.line.json({"logGroups": [{"logGroupName": n} for n in names], **more})
 
     bench.line.on(GROUPS, page("Exp10", nextToken="a"), page("Exp1_perInstance"))
-    assert bench.aws.logs.group_exists("Exp1") is False
+    assert bench.aws.logs.group_seen_at("Exp1") is None
     bench.line.on(GROUPS, page("Exp10", nextToken="a"), page("Exp1"))
-    assert bench.aws.logs.group_exists("Exp1") is True
+    assert bench.aws.logs.group_seen_at("Exp1") is not None
     assert bench.line.params(GROUPS)[0] == {"logGroupNamePrefix": "Exp1", "limit": 50}
 
 
