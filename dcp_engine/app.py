@@ -9,10 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dcp_engine import monitor_file
+from dcp_engine import at_stake, monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
-from dcp_engine.errors import Ambiguous, AwsError, Missing, NoSuchRun, StoreUnwritable
+from dcp_engine.errors import (
+    Ambiguous,
+    AwsError,
+    Credentials,
+    NoSuchRun,
+    Refused,
+    StoreUnwritable,
+)
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
@@ -115,6 +122,11 @@ class App:
         from dcp_engine.register import Registrar  # noqa: PLC0415 - only when asked for
 
         monitor = monitor_file.read(path)
+        try:
+            self._cloud.region  # noqa: B018 - reading it fails where there is no such profile
+        except Credentials as error:
+            login = self._cloud.login_command()
+            raise Refused(f"Nothing was registered: {error.message}. Type: {login}") from error
         registrar = Registrar(
             self._store, self._cloud, self._clock, self.settings, self._plugins.notifiers()
         )
@@ -127,8 +139,7 @@ class App:
 
     def set_cheapest(self, run: Run, engaged: bool) -> None:
         """Ask for cheapest mode, or for it to be left before it has acted."""
-        wanted = RequestKind.CHEAPEST_ON if engaged else RequestKind.CHEAPEST_OFF
-        self._ask(run, wanted)
+        self._ask(run, RequestKind.CHEAPEST_ON if engaged else RequestKind.CHEAPEST_OFF)
 
     def tick(self, name: str, *, keep_lease: bool = False) -> "TickReport":
         """One tick of a run. Raises NoSuchRun, Ambiguous, StoreError.
@@ -214,19 +225,14 @@ class App:
             "over when that one is gone."
         )
 
-    def jobs_to_lose(self, name: str) -> int | None:
-        """How many jobs an abort would lose; None when they could not be counted."""
+    def at_stake(self, name: str) -> at_stake.AtStake:
+        """What an abort would lose, asked of AWS where the store does not know it."""
         run = self.find(name)
+        if known := at_stake.without_asking(run):
+            return known
         deadline = self._clock.monotonic() + self.settings.request_timeout.total_seconds()
-        try:
-            aws = self._cloud.bind(lambda: run, tuple, deadline=deadline, guard=lambda: None)
-            if aws.identity.account() != run.account:
-                return None
-            return aws.queue.look(run.identities.queue_url).reading.total
-        except Missing:
-            return 0 if run.identities.queue_created_at else None
-        except AwsError:
-            return None
+        aws = self._cloud.bind(lambda: run, tuple, deadline=deadline, guard=lambda: None)
+        return at_stake.ask(aws, run)
 
     def abort(self, name: str, *, jobs: int | None, keep_queue: bool = False) -> Run:
         """Ask whoever drives the run to end it now; `jobs` is what the person was told.
@@ -234,20 +240,15 @@ class App:
         With `keep_queue` the queue stays, with the jobs that are in it.
         """
         run = self._find(self._store, name)
-        self._ask(run, RequestKind.ABORT, jobs=jobs, keep_queue=keep_queue)
-        return run
+        return self._ask(run, RequestKind.ABORT, jobs=jobs, keep_queue=keep_queue)
 
     def release(self, name: str) -> Run:
         """Ask whoever drives the run to stop watching it and to touch nothing."""
-        run = self._find(self._store, name)
-        self._ask(run, RequestKind.RELEASE)
-        return run
+        return self._ask(self._find(self._store, name), RequestKind.RELEASE)
 
     def take_over(self, name: str) -> Run:
         """Ask for the run to be driven from here, whoever else does, and Auto-Monitor disarmed."""
-        run = self._find(self._store, name)
-        self._ask(run, RequestKind.TAKE_OVER)
-        return run
+        return self._ask(self._find(self._store, name), RequestKind.TAKE_OVER)
 
     def waive(self, name: str, step: str) -> Run:
         """Ask whoever drives the run to go on without a teardown step.
@@ -256,8 +257,7 @@ class App:
         """
         run = self._find(self._store, name)
         waivable(run, step)
-        self._ask(run, RequestKind.WAIVE, step=step)
-        return run
+        return self._ask(run, RequestKind.WAIVE, step=step)
 
     @staticmethod
     def exit_code(run: Run) -> int:
@@ -276,10 +276,11 @@ class App:
         run = self._find(self._reader, name)
         return self._engine_on(self._reader).unwritable(run, error)
 
-    def _ask(self, run: Run, kind: RequestKind, **data: object) -> None:
+    def _ask(self, run: Run, kind: RequestKind, **data: object) -> Run:
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
         )
+        return run
 
     def _pause(self, run: Run) -> timedelta:
         now = self._clock.now()
@@ -313,11 +314,14 @@ class App:
 
     def _status(self, run: Run) -> Status:
         store = self._reader
+        machines = store.machines(run.id)
         return status_of(
             run,
             lease=self._lease_in_force(run),
             requests=store.requests(run.id),
-            machines_seen=len(store.machines(run.id)),
+            machines_seen=len(machines),
+            machines=machines,
+            now=self._clock.now(),
         )
 
     def _lease_in_force(self, run: Run) -> Lease | None:

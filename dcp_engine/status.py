@@ -1,7 +1,8 @@
 """What a run looks like to a person or a program, from the store alone."""
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
@@ -10,6 +11,7 @@ from dcp_engine.model import (
     Ended,
     Fleet,
     Lease,
+    Machine,
     Outcome,
     Problem,
     Request,
@@ -18,6 +20,15 @@ from dcp_engine.model import (
     State,
     Step,
 )
+from dcp_engine.ports import Cancelled
+
+# While one of these problems stands, nothing is changed in AWS, whatever was asked for.
+IN_THE_WAY: Final = frozenset(
+    {"credentials", "other-account", "account-unknown", "unreachable", "driven-elsewhere"}
+)
+# So late a next look means that nobody comes; or by so many of the pauses that were meant.
+_OVERDUE: Final = timedelta(minutes=30)
+_PAUSES: Final = 3
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +43,8 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
 class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A fleet as it was last seen. Capacities in weighted units, `active` in machines.
 
-    Once every machine of the run has ended it is `cancelled` with nothing in it.
+    Once AWS has accepted its cancel it is `cancelled_terminating`, and once every machine of the
+    run has ended `cancelled` with nothing in it.
     """
 
     id: str
@@ -55,7 +67,8 @@ class StepStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What `dcp-engine status --json` prints; times are UTC.
 
-    `wishes` are what people asked for and no driver has obeyed yet.
+    `wishes` are what people asked for and no driver has obeyed yet. `unwatched_since` is the last
+    look at a live run that is long overdue, with nobody there to look; None for any other run.
     """
 
     run_id: str
@@ -75,11 +88,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueStatus
     fleets: tuple[FleetStatus, ...]
     machines_seen: int
+    machines_ended_at: datetime | None
     steps: tuple[StepStatus, ...]
     problems: tuple[Problem, ...]
     driver: str | None
     next_tick_at: datetime | None
     last_tick_at: datetime | None
+    unwatched_since: datetime | None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for JSON, moments as ISO 8601."""
@@ -93,10 +108,40 @@ def queue_is_going(run: Run) -> bool:
     return step is not None and (step.ended is Ended.DONE or "asked_at" in step.progress)
 
 
+def unstopped(run: Run) -> tuple[str, ...]:
+    """The fleets that a teardown must cancel, and that AWS has not yet said it cancels."""
+    if run.state is not State.TEARDOWN or run.machines_ended_at or run.ended("fleets"):
+        return ()
+    answers = _answers(run)
+    return tuple(i for i in run.fleet_ids if answers.get(i, Cancelled.FAILED) == Cancelled.FAILED)
+
+
+def unwatched_since(run: Run, lease: Lease | None, now: datetime) -> datetime | None:
+    """Since when nobody has looked at a live run whose next look is long overdue; else None.
+
+    Long is half an hour, or three times the pause that was meant where that is more.
+    """
+    if not run.live or lease is not None or run.next_tick_at is None:
+        return None
+    last = run.last_tick_at or run.registered_at
+    patience = max(_OVERDUE, _PAUSES * (run.next_tick_at - last))
+    return last if now - run.next_tick_at > patience else None
+
+
 def status_of(
-    run: Run, *, lease: Lease | None, requests: list[Request], machines_seen: int
+    run: Run,
+    *,
+    lease: Lease | None,
+    requests: list[Request],
+    machines_seen: int,
+    machines: Iterable[Machine] = (),
+    now: datetime | None = None,
 ) -> Status:
-    """Put together what the store knows of a run, wishes not yet obeyed included."""
+    """Put together what the store knows of a run, wishes not yet obeyed included.
+
+    `machines` are those that were seen. Whether the run is unwatched is told where `now` is given.
+    """
+    machines = list(machines)
     kinds = [request.kind for request in requests]
     keeps = [request for request in requests if request.data.get("keep_queue")]
     reading = run.reading
@@ -124,8 +169,9 @@ def status_of(
         )
         if reading
         else QueueStatus(),
-        fleets=tuple(_fleet(fleet, run) for fleet in run.fleets),
+        fleets=tuple(_fleet(fleet, run, machines) for fleet in run.fleets),
         machines_seen=machines_seen,
+        machines_ended_at=run.machines_ended_at,
         steps=tuple(
             StepStatus(
                 name=step.name,
@@ -140,19 +186,30 @@ def status_of(
         driver=str(lease.holder) if lease else None,
         next_tick_at=run.next_tick_at,
         last_tick_at=run.last_tick_at,
+        unwatched_since=unwatched_since(run, lease, now) if now else None,
     )
 
 
-def _fleet(fleet: Fleet, run: Run) -> FleetStatus:
+def _fleet(fleet: Fleet, run: Run, machines: list[Machine]) -> FleetStatus:
     if run.machines_ended_at is not None:
         return FleetStatus(id=fleet.id, state="cancelled", target=0, fulfilled=0.0, active=0)
+    own = [machine for machine in machines if machine.fleet_id == fleet.id]
+    accepted = _answers(run).get(fleet.id) == Cancelled.ACCEPTED
+    # A fleet that was stopped before the first look at it is known by its machines alone.
+    alive = sum(machine.ended_at is None for machine in own) if own else None
     return FleetStatus(
         id=fleet.id,
-        state=fleet.state,
+        state="cancelled_terminating" if accepted else fleet.state,
         target=fleet.target,
         fulfilled=fleet.fulfilled,
-        active=fleet.active,
+        active=alive if fleet.active is None else fleet.active,
     )
+
+
+def _answers(run: Run) -> dict[str, str]:
+    """What AWS said of each fleet when it was told to cancel it."""
+    step = run.step("fleets")
+    return dict(step.progress.get("answers", {})) if step else {}
 
 
 def waivable_steps(run: Run) -> tuple[Step, ...]:

@@ -2,6 +2,7 @@
 
 from dcp_engine.app import App
 from dcp_engine.cli import words
+from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.terminal import Terminal
 from dcp_engine.model import Ended, Outcome, Run
 from dcp_engine.words import counted
@@ -25,6 +26,8 @@ def account(out: Terminal, app: App, run: Run) -> None:
         out.say("  in AWS    everything was left as it was: machines may run and be billed")
         out.say(f"  history   dcp-engine history {run.id}")
         return
+    if left := left_running(status):
+        out.say(left, lead=f"  in AWS    {MAY_BILL}: ", colour="red")
     for step in status.steps:
         if step.ended in {Ended.KEPT, Ended.WAIVED}:
             out.say(f"  {step.ended.value:<9} {step.name}: {step.reason or 'no reason was given'}")

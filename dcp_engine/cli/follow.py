@@ -10,9 +10,16 @@ from dcp_engine.cli.account import account
 from dcp_engine.cli.detach import Detach
 from dcp_engine.cli.invocation import again, cron_line, cron_remark, name_of
 from dcp_engine.cli.lines import Lines
+from dcp_engine.cli.standing import say_problems
 from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import EXIT_FINE
 from dcp_engine.model import Event, Run
+
+
+def say_standing(ctx: click.Context, app: App, run: Run) -> None:
+    """Say what is wrong with a live run already: it is told as an event only when it begins."""
+    if run.live:
+        say_problems(terminal(ctx), run.problems, app.now())
 
 
 def say_unwatched(ctx: click.Context, app: App, run: Run) -> None:
@@ -45,7 +52,7 @@ def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
         account(out, app, run)
         ctx.exit(EXIT_FINE)
     events = app.history(run.id)
-    lines = Lines(app, out)
+    lines = Lines(app, out, known=run.reading)
     go_on = again(ctx, "resume", name_of(app, run))
     detach = Detach(f"Left at once. Nothing is lost. Go on with: {go_on}")
 

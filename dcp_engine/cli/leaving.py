@@ -3,12 +3,37 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from dcp_engine.model import Run
+from dcp_engine.model import Ended, Run
+from dcp_engine.status import Status
+
+MAY_BILL: Final = "MACHINES MAY RUN ON AND BE BILLED"
 
 
 def bills_on(run: Run, step: str) -> bool:
     """Whether machines may run and be billed on because of it."""
     return step == "last-look" or (step == "fleets" and run.machines_ended_at is None)
+
+
+def left_running(status: Status) -> str | None:
+    """Why machines may run on that nothing ends, because of what a person waived, and what to do.
+
+    None where nothing of the kind was waived, or where the last look showed that none is alive.
+    """
+    ended = {step.name: step.ended for step in status.steps}
+    if ended.get("last-look") is Ended.DONE:
+        return None
+    if ended.get("fleets") is Ended.WAIVED:
+        fleets = ", ".join(fleet.id for fleet in status.fleets)
+        return (
+            f"a person waived the step fleets, so nothing ends them. Cancel {fleets} yourself, "
+            f"with its instances, in the EC2 console of {status.region} under Spot Requests."
+        )
+    if ended.get("last-look") is Ended.WAIVED:
+        return (
+            "a person waived the step last-look, so one that came up late is not ended. Look for "
+            f"{status.app_name}Worker in the EC2 console of {status.region}."
+        )
+    return None
 
 
 def what_stays(run: Run, step: str) -> str:

@@ -3,17 +3,21 @@
 from dcp_engine.app import App
 from dcp_engine.cli import words
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Event, Run
+from dcp_engine.model import Event, Reading, Run
 
 _COLOURS = {"problem": "red", "problem-over": "green", "state": "cyan"}
 
 
 class Lines:
-    """Prints events as they come, and the counts when they have changed."""
+    """Prints events as they come, and the counts when they have changed.
 
-    def __init__(self, app: App, out: Terminal) -> None:
+    `known` is what was counted before: nobody has counted that now.
+    """
+
+    def __init__(self, app: App, out: Terminal, *, known: Reading | None = None) -> None:
         self._app = app
         self._out = out
+        self._reading = known
         self._day: str | None = None
         self._counts: str | None = None
 
@@ -28,10 +32,11 @@ class Lines:
         )
 
     def look(self, run: Run) -> None:
-        """The counts, when they are not what they were."""
+        """The counts, when they are new and not what they were."""
         reading = run.reading
-        if reading is None or not run.state.watches:
+        if reading is None or reading == self._reading or not run.state.watches:
             return
+        self._reading = reading
         counts = words.jobs(reading.visible, reading.in_flight, reading.delayed)
         text = f"{counts}; {words.machines(run.fleets)}"
         if text != self._counts:

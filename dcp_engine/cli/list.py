@@ -1,5 +1,7 @@
 """`dcp-engine list`."""
 
+from datetime import datetime
+
 import click
 
 from dcp_engine.cli import arguments, words
@@ -17,6 +19,7 @@ _HEAD = (
     "DELAYED",
     "MACHINES",
     "PROBLEMS",
+    "UNWATCHED",
     "RUN",
     "REGION",
     "OUTCOME",
@@ -32,7 +35,10 @@ _HEAD = (
 @arguments.as_json
 @click.pass_context
 def list_runs(ctx: click.Context, every: bool, as_json: bool) -> None:
-    """A table of the live runs, the newest first; `-` stands for what is not known.
+    """A table of the live runs, the newest first; `-` stands for what is not known, or not so.
+
+    UNWATCHED is the last look at a run that nobody has looked at for long, though somebody should
+    have: its machines run on and are billed.
 
     From the database alone: it asks AWS nothing, and needs no network.
     """
@@ -58,16 +64,21 @@ def _row(status: Status) -> tuple[str, ...]:
     return (
         status.app_name,
         status.state.value,
-        f"{status.state_since.astimezone():%Y-%m-%dT%H:%M}",
+        _minute(status.state_since),
         _count(status.queue.visible),
         _count(status.queue.in_flight),
         _count(status.queue.delayed),
         _count(sum(known) if len(known) == len(active) else None),
         str(len(status.problems)),
+        _minute(status.unwatched_since) if status.unwatched_since else "-",
         status.run_id,
         status.region,
         words.ending(status.outcome, status.dead_letters) if status.outcome else "-",
     )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%dT%H:%M}"
 
 
 def _count(number: int | None) -> str:

@@ -7,7 +7,7 @@ import click
 from dcp_engine.app import App
 from dcp_engine.cli import arguments, words
 from dcp_engine.cli.command import EngineCommand, examples
-from dcp_engine.cli.follow import say_unwatched, say_wishes
+from dcp_engine.cli.follow import say_standing, say_unwatched, say_wishes
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.invocation import again, name_of
 from dcp_engine.cli.terminal import terminal
@@ -36,6 +36,8 @@ def registered(
     )
     for remark in found.remarks:
         out.say(remark)
+    if not found.new:
+        say_standing(ctx, app, run)
     say_wishes(ctx, run, cheapest=cheapest, take_over=take_over)
     return run
 

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from dcp_engine.cli import words
+from dcp_engine.cli.leaving import MAY_BILL, left_running
+from dcp_engine.cli.standing import say_problems
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Outcome, Problem, RequestKind, State
+from dcp_engine.model import Outcome, RequestKind, State
 from dcp_engine.status import FleetStatus, Status, StepStatus
 from dcp_engine.words import counted
 
@@ -18,12 +20,20 @@ _WISHES: Final[Mapping[RequestKind, str]] = {
 }
 
 
-def in_full(out: Terminal, status: Status, now: datetime, *, namesakes: int = 0) -> None:
+def in_full(
+    out: Terminal,
+    status: Status,
+    now: datetime,
+    *,
+    namesakes: int = 0,
+    unwatched: str | None = None,
+) -> None:
     """Everything, what is wrong first.
 
-    `namesakes` is how many ended runs bear the name that was asked for, where no live one does.
+    `namesakes` is how many ended runs bear the name that was asked for, where no live one does;
+    `unwatched` is what to say where nobody looks after the run.
     """
-    _headline(out, status, now)
+    _headline(out, status, now, unwatched)
     if namesakes:
         which = f"the newest of {namesakes} that have" if namesakes > 1 else "the one that has"
         out.say(f"  No live run is named {status.app_name}; this is {which} ended.")
@@ -52,9 +62,9 @@ def in_full(out: Terminal, status: Status, now: datetime, *, namesakes: int = 0)
         out.say(f"  {name:<{width}}  {text}")
 
 
-def in_short(out: Terminal, status: Status, now: datetime) -> None:
-    """What is wrong, the counts, and who drives."""
-    _headline(out, status, now)
+def in_short(out: Terminal, status: Status, now: datetime, *, unwatched: str | None = None) -> None:
+    """What is wrong, the counts, and who drives; `unwatched` as in `in_full`."""
+    _headline(out, status, now, unwatched)
     if status.state.watches:
         out.say(f"  {_jobs(status)}; {words.machines(status.fleets)}")
     elif left := [step.name for step in status.steps if step.ended is None]:
@@ -63,7 +73,7 @@ def in_short(out: Terminal, status: Status, now: datetime) -> None:
         out.say(f"  driver: {_driver(status, now)}")
 
 
-def _headline(out: Terminal, status: Status, now: datetime) -> None:
+def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | None) -> None:
     ended = status.state is State.EXPORTED
     what = f": {words.ending(status.outcome, status.dead_letters)}," if ended else ""
     released = status.outcome is Outcome.RELEASED
@@ -76,21 +86,14 @@ def _headline(out: Terminal, status: Status, now: datetime) -> None:
             "  Nobody watches it any more. What it had in AWS was left as it was then: machines "
             "may run and be billed. What is said below is from that moment."
         )
-    for problem in status.problems:
-        out.say(
-            f"{problem.text} [{problem.name}, {_since(problem, now)}]",
-            lead="  PROBLEM  ",
-            colour="red",
-        )
+    elif left := left_running(status):
+        out.say(left, lead=f"  {MAY_BILL}: ", colour="red")
+    if unwatched:
+        out.say(unwatched, lead="  UNWATCHED  ", colour="red")
+    say_problems(out, status.problems, now)
     if not ended:
         for lead, wish in _wishes(status):
             out.say(f"{wish}; the next tick obeys", lead=f"  {lead}  ", colour="red")
-
-
-def _since(problem: Problem, now: datetime) -> str:
-    """Since when it has been wrong, and when somebody was last reminded of it."""
-    text = f"since {words.since(problem.since, now)}"
-    return f"{text}, told again {words.since(problem.told_at, now)}" if problem.told_at else text
 
 
 def _wishes(status: Status) -> Iterable[tuple[str, str]]:

@@ -4,7 +4,7 @@ import click
 
 from dcp_engine.cli import arguments, words
 from dcp_engine.cli.command import EngineCommand, examples
-from dcp_engine.cli.follow import follow, say_unwatched, say_wishes
+from dcp_engine.cli.follow import follow, say_standing, say_unwatched, say_wishes
 from dcp_engine.cli.given import everywhere, open_app, setting_flags
 from dcp_engine.cli.terminal import terminal
 
@@ -36,6 +36,7 @@ def resume(ctx: click.Context, app_name: str, cheapest: bool | None, take_over: 
             f", {run.state} since {words.moment(run.state_since)}.",
             lead=f"Going on with {run.names.app_name} (run {run.id})",
         )
+        say_standing(ctx, app, run)
         say_unwatched(ctx, app, run)
     follow(ctx, app, run)
 

@@ -8,6 +8,7 @@ from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import complete_names, everywhere, open_app
 from dcp_engine.cli.report import in_full, in_short
 from dcp_engine.cli.terminal import terminal
+from dcp_engine.cli.unwatched import unwatched
 from dcp_engine.model import State
 from dcp_engine.status import Status
 
@@ -31,7 +32,14 @@ def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
         if as_json:
             out.json(found.as_json())
         else:
-            in_full(out, found, app.now(), namesakes=_namesakes(app, found, app_name))
+            now = app.now()
+            in_full(
+                out,
+                found,
+                now,
+                namesakes=_namesakes(app, found, app_name),
+                unwatched=unwatched(ctx, app, found, now),
+            )
         return
     live = app.runs()
     if as_json:
@@ -45,7 +53,8 @@ def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:
     for index, one in enumerate([] if as_json else live):
         if index:
             out.say()
-        in_short(out, one, app.now())
+        now = app.now()
+        in_short(out, one, now, unwatched=unwatched(ctx, app, one, now))
 
 
 def _namesakes(app: App, found: Status, asked: str) -> int:

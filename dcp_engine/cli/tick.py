@@ -11,7 +11,7 @@ from dcp_engine.cli.given import complete_names, everywhere, open_app, setting_f
 from dcp_engine.cli.lines import kind
 from dcp_engine.cli.root import DEFECT
 from dcp_engine.cli.terminal import Terminal, terminal
-from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EngineError
+from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EngineError, NoSuchRun
 
 
 @click.command(
@@ -35,13 +35,20 @@ def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
     app = open_app(ctx, "tick")
     out = terminal(ctx)
     names = [run.id for run in app.runs_to_tick()] if every else list(dict.fromkeys(app_names))
-    ctx.exit(max((_tick(app, out, name) for name in names), default=EXIT_FINE))
+    others = len(names) > 1
+    ctx.exit(max((_tick(app, out, name, others=others) for name in names), default=EXIT_FINE))
 
 
-def _tick(app: App, out: Terminal, name: str) -> int:
-    """One tick of one run; its exit code. What fails here must not keep the next from its tick."""
+def _tick(app: App, out: Terminal, name: str, *, others: bool) -> int:
+    """One tick of one run; its exit code. What fails here must not keep the next from its tick.
+
+    `others` says whether it was named along with other runs.
+    """
     try:
         report = app.tick(name)
+    except NoSuchRun as error:
+        out.error(f"{error}{' The others that were named were looked after.' if others else ''}")
+        return error.exit_code
     except EngineError as error:
         out.error(str(error))
         return error.exit_code

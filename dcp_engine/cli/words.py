@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from dcp_engine.model import Outcome
+from dcp_engine.model import UNKNOWN, Outcome
 from dcp_engine.words import counted
 
 _FLEET_STATES: Final[Mapping[str | None, str]] = {
@@ -12,6 +12,7 @@ _FLEET_STATES: Final[Mapping[str | None, str]] = {
     "submitted": "submitted, AWS is checking it",
     "active": "active",
     "modifying": "active, its capacity is being changed",
+    UNKNOWN: "not known to AWS here",
     "failed": "failed, AWS could not start it",
     "cancelled": "cancelled",
     "cancelled_running": "cancelled, but its machines run on; no new ones come",

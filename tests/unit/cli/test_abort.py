@@ -8,8 +8,17 @@ import pytest
 from click.testing import Result
 
 from dcp_engine.app import App
+from dcp_engine.at_stake import AtStake
 from dcp_engine.cli import wish
-from dcp_engine.model import Ended, Identities, Outcome, RequestKind, Run, State, Step
+from dcp_engine.model import (
+    Ended,
+    Identities,
+    Outcome,
+    RequestKind,
+    Run,
+    State,
+    Step,
+)
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.cli.conftest import Knocks
 from tests.unit.runs import START, run
@@ -25,15 +34,19 @@ def person(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_is_there_to_be_asked(
-    invoke: Invoke, add: Add, store: SqliteStore, aws: Knocks
+    invoke: Invoke, add: Add, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = add(run(State.RUNNING))
+    monkeypatch.setattr(App, "at_stake", lambda app, name: AtStake(jobs=295))
     result = invoke("abort", "Exp1")
     assert result.exit_code == 2
-    assert "Add --yes" in result.stderr
+    assert "295 jobs waiting or in flight will be lost" in result.stdout
+    assert result.stderr == (
+        "dcp-engine: Nobody is here to be asked, so nothing was done. Add --yes when you are "
+        "sure.\n"
+    )
     assert store.run(before.id) == before
     assert store.requests(before.id) == []
-    assert aws.count == 0
 
 
 @pytest.mark.usefixtures("person")
@@ -94,7 +107,7 @@ def test_what_becomes_of_the_jobs_is_said_first(
 ) -> None:
     keeps = Identities(queue_created_at=START, queue_retention=timedelta(days=4))
     add(run(State.RUNNING, identities=keeps))
-    monkeypatch.setattr(App, "jobs_to_lose", lambda app, name: jobs)
+    monkeypatch.setattr(App, "at_stake", lambda app, name: AtStake(jobs=jobs))
     text = invoke("abort", "Exp1", *(["--keep-queue"] if keep else []), text="n\n").stdout
     assert words in text
     assert "machines are stopped, working or not" in text
@@ -125,10 +138,24 @@ def test_keeping_the_queue_is_remembered(invoke: Invoke, add: Add, store: Sqlite
 
 
 @pytest.mark.usefixtures("person")
-def test_a_queue_that_is_gone_cannot_be_kept(invoke: Invoke, add: Add) -> None:
-    add(run(State.TEARDOWN, steps=(Step(name="queue", ended=Ended.DONE),)))
-    text = invoke("abort", "Exp1", "--keep-queue", text="n\n").stdout
-    assert "has been deleted and cannot be kept" in text
+@pytest.mark.parametrize(
+    ("ended", "flags", "words"),
+    [
+        (Ended.DONE, ["--keep-queue"], "of this run has been deleted and cannot be kept any more"),
+        (Ended.DONE, [], "of this run has been deleted already; no job is lost by this"),
+        (Ended.KEPT, [], "The queue Exp1Queue stays: jobs came late."),
+    ],
+)
+def test_a_queue_that_the_teardown_is_done_with_loses_no_job(
+    invoke: Invoke, add: Add, aws: Knocks, ended: Ended, flags: list[str], words: str
+) -> None:
+    """Whatever bears its name by then."""
+    reason = "jobs came late" if ended is Ended.KEPT else None
+    add(run(State.TEARDOWN, steps=(Step(name="queue", ended=ended, reason=reason),)))
+    text = invoke("abort", "Exp1", *flags, text="n\n").stdout
+    assert words in text
+    assert "will be lost" not in text
+    assert aws.count == 0
 
 
 def test_another_driver_obeys(

@@ -78,6 +78,15 @@ def test_a_good_file_is_what_asks_aws(invoke: Invoke, aws: Knocks, file: Path) -
     assert "very-secret" not in result.output
 
 
+@pytest.mark.parametrize("command", ["monitor", "register"])
+def test_a_profile_that_there_is_not(invoke: Invoke, aws: Knocks, file: Path, command: str) -> None:
+    result = invoke(command, str(file), "--profile", "lab")
+    assert result.exit_code == 4
+    assert result.stderr.startswith("dcp-engine: Nothing was registered: there is no profile 'lab'")
+    assert "Type: aws configure list-profiles" in result.stderr
+    assert aws.count == 0
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

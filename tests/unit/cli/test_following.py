@@ -19,6 +19,7 @@ from dcp_engine.model import (
     Ended,
     Event,
     Outcome,
+    Problem,
     Request,
     RequestKind,
     Run,
@@ -26,10 +27,11 @@ from dcp_engine.model import (
     State,
     Step,
 )
+from dcp_engine.register import Registered
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.cli.conftest import ELSEWHERE
-from tests.unit.runs import START, reading, run
+from tests.unit.runs import START, fleet, reading, run
 
 Invoke = Callable[..., Result]
 Add = Callable[..., Run]
@@ -77,6 +79,28 @@ def test_leaving_by_a_pipe_that_closes(start: Start, add: Add) -> None:
     assert process.wait() == 3
     assert "Detached. Nothing is lost" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", ["resume", "monitor"])
+def test_what_is_wrong_already_is_said_and_an_old_count_is_not(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    expired = Problem(name="credentials", since=START, text="Somebody must log in.")
+    held = add(run(State.RUNNING, reading=reading(295, at=1), problems=(expired,)))
+
+    def drive(app: App, run_id: str, *, look: Callable[[Run], None], **_: object) -> Run:
+        """One tick in which nothing can be counted."""
+        look(held)
+        return held
+
+    def register(app: App, path: Path, **_: object) -> Registered:
+        return Registered(run=held, new=False)
+
+    monkeypatch.setattr(App, "drive", drive)
+    monkeypatch.setattr(App, "register", register)
+    text = invoke(command, "Exp1").stdout
+    assert "  PROBLEM  Somebody must log in. [credentials, since 2030-01-01" in text
+    assert "295 waiting" not in text
 
 
 def test_following_another_driver(
@@ -235,6 +259,17 @@ def test_lines(capsys: pytest.CaptureFixture[str], database: Path) -> None:
         f"{n} waiting, 1 in flight, 0 delayed; 3 machines up (capacity requested: 3)"
         for n in (3, 2)
     ]
+
+
+def test_an_old_count_is_no_news(capsys: pytest.CaptureFixture[str], database: Path) -> None:
+    old = reading(295, at=1)
+    lines = Lines(App(database=database, settings=Settings()), Terminal(), known=old)
+    lines.look(run(State.RUNNING, reading=old))
+    # Nobody could count, but one machine more is up.
+    lines.look(run(State.RUNNING, reading=old, fleets=(fleet(active=4),)))
+    assert capsys.readouterr().out == ""
+    lines.look(run(State.RUNNING, reading=reading(295, at=61)))
+    assert "295 waiting" in capsys.readouterr().out
 
 
 def test_an_event_is_a_stop_too(add: Add, database: Path, store: SqliteStore) -> None:

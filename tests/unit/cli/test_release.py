@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 
+from dcp_engine.app import App
 from dcp_engine.cli import wish
+from dcp_engine.engine import TickReport
 from dcp_engine.model import Outcome, RequestKind, Run, State, Step
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.cli.conftest import Knocks
@@ -95,6 +98,20 @@ def test_another_driver_obeys(
     shown = invoke("status", "Exp1").stdout
     assert "RELEASE  somebody asked to stop watching this run; the next tick obeys" in shown
     assert json.loads(invoke("status", "Exp1", "--json").stdout)["wishes"] == ["release"]
+
+
+def test_another_driver_that_was_quicker(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = add(run(State.RUNNING))
+    report = TickReport(run=replace(over, state=State.EXPORTED, outcome=Outcome.RELEASED))
+    monkeypatch.setattr(App, "tick", lambda app, name: report)
+    result = invoke("release", "Exp1", "--yes")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == (
+        "The release is obeyed: nobody watches Exp1 any more. What it had in AWS was left as it "
+        "was: machines may run and be billed."
+    )
 
 
 def test_one_that_has_ended(invoke: Invoke, add: Add, store: SqliteStore) -> None:

@@ -266,6 +266,7 @@ def test_the_table_is_for_pipes(invoke: Invoke, add: Add) -> None:
         "DELAYED": "0",
         "MACHINES": "3",
         "PROBLEMS": "0",
+        "UNWATCHED": "-",
         "RUN": "Exp1-0123abcd",
         "REGION": "us-east-1",
         "OUTCOME": "-",

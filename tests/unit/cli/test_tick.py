@@ -63,7 +63,29 @@ def test_an_unknown_name_keeps_no_other_from_its_tick(
     result = invoke("tick", "Exp9", "Exp1")
     assert result.exit_code == 3
     assert "There is no run named Exp9" in result.stderr
+    assert "The others that were named were looked after." in result.stderr
     assert store.run("Exp1-0123abcd").last_tick_at is not None
+
+
+def test_a_name_that_is_not_known_is_told_by_the_exit_code(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(run(State.RUNNING))
+    add(other("Exp2"))
+    ticked: list[str] = []
+    real = App.tick
+
+    def fine(app: App, name: str) -> TickReport:
+        if name == "nope":
+            return real(app, name)
+        ticked.append(name)
+        return TickReport(run=app.find(name))
+
+    monkeypatch.setattr(App, "tick", fine)
+    result = invoke("tick", "Exp1", "nope", "Exp2")
+    assert result.exit_code == 2
+    assert ticked == ["Exp1", "Exp2"]
+    assert "named were" not in invoke("tick", "nope").stderr
 
 
 def test_a_defect_in_one_run_keeps_no_other_from_its_tick(

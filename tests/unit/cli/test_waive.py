@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 
 from dcp_engine.cli import wish
 from dcp_engine.model import Ended, Outcome, Problem, RequestKind, Run, State, Step
@@ -94,6 +95,43 @@ def test_yes_is_obeyed_at_once(invoke: Invoke, add: Add, store: SqliteStore) -> 
     assert "A person waived the step queue" in result.stdout
     assert "Still to do: logs" in result.stdout
     assert "dcp-engine resume Exp1" in result.stdout
+
+
+UNENDED = "MACHINES MAY RUN ON AND BE BILLED: a person waived the step "
+
+
+def given_up(name: str, last_look: Ended | None, **changes: object) -> Run:
+    steps = {"fleets": Ended.DONE, "queue": Ended.DONE, "last-look": last_look, name: Ended.WAIVED}
+    held = tuple(Step(name=step, ended=ended) for step, ended in steps.items())
+    return stuck(steps=held, problems=(), machines_ended_at=None, **changes)
+
+
+@pytest.mark.parametrize(("name", "last_look"), [("fleets", None), ("fleets", Ended.KEPT)])
+def test_machines_that_nobody_ends_are_not_forgotten(
+    invoke: Invoke, add: Add, name: str, last_look: Ended | None
+) -> None:
+    add(given_up(name, last_look))
+    for shown in (invoke("status", "Exp1"), invoke("status")):
+        assert f"  {UNENDED}fleets" in shown.stdout.splitlines()[1]
+        assert f"Cancel {FLEET_ID} yourself" in shown.stdout
+
+
+@pytest.mark.parametrize("name", ["fleets", "last-look"])
+def test_the_final_account_names_them_too(invoke: Invoke, add: Add, name: str) -> None:
+    held = given_up(name, Ended.KEPT)
+    add(replace(held, state=State.EXPORTED, outcome=Outcome.ABORTED))
+    assert f"in AWS    {UNENDED}{name}" in invoke("resume", "Exp1").stdout
+
+
+def test_a_last_look_that_found_nothing_alive_settles_it(invoke: Invoke, add: Add) -> None:
+    add(given_up("fleets", Ended.DONE))
+    assert "MAY RUN" not in invoke("status", "Exp1").stdout
+
+
+def test_waiving_the_fleets_says_it_at_once(invoke: Invoke, add: Add) -> None:
+    add(stuck(steps=(Step(name="fleets"), Step(name="logs")), machines_ended_at=None))
+    text = invoke("waive", "Exp1", "fleets", "--yes").stdout
+    assert f"Exp1 is being taken down. Still to do: logs. {UNENDED}fleets" in text
 
 
 def test_another_driver_obeys(
