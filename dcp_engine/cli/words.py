@@ -25,6 +25,10 @@ class FleetLike(Protocol):
     """What is said of a fleet."""
 
     @property
+    def state(self) -> str | None:
+        """As AWS calls it, or UNKNOWN."""
+
+    @property
     def active(self) -> int | None:
         """Machines that are up."""
 
@@ -70,6 +74,8 @@ def jobs(visible: int | None, in_flight: int | None, delayed: int | None) -> str
 def machines(fleets: Iterable[FleetLike]) -> str:
     """How many machines are up in all fleets, and how much is requested."""
     fleets = list(fleets)
+    # One that AWS never knew has no machines that anybody could count.
+    fleets = [fleet for fleet in fleets if fleet.state != UNKNOWN] or fleets
     active = [fleet.active for fleet in fleets if fleet.active is not None]
     target = [fleet.target for fleet in fleets if fleet.target is not None]
     if not fleets or len(active) < len(fleets):
