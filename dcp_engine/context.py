@@ -18,6 +18,7 @@ class DutyContext:
     def __init__(self, drive: Drive, aws: Aws, clock: Clock, settings: Settings, name: str) -> None:
         self._drive = drive
         self._name = name
+        self._closed = False
         self.aws = aws
         self.clock = clock
         self.settings = settings
@@ -42,6 +43,10 @@ class DutyContext:
         memory: Mapping[str, Any] | None = None,
         run: Callable[[Run], Run] | None = None,
     ) -> None:
+        if self._closed:
+            raise Refused(
+                f"{self._name} has had its time, so nothing that it wants to write down now is"
+            )
         change = unchanged if run is None else _bounded(run)
         remembered = None if memory is None else dict(memory)
         said = text if event and self._is_news(text) else None
@@ -49,6 +54,10 @@ class DutyContext:
             lambda now: self._remember(change(now), remembered, said),
             events=[(event, text, data or {})] if event and said is not None else [],
         )
+
+    def close(self) -> None:
+        """From now on nothing is written for it; one that was left behind may still try."""
+        self._closed = True
 
     def _is_news(self, text: str) -> bool:
         """Whether this has not been told before; what a duty does again, it tells again."""

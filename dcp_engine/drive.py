@@ -109,6 +109,15 @@ class Drive:
         if held.until - now < self._settings.request_timeout:
             raise OutOfTime("tick", "lease", "too little is left of this driver's lease")
 
+    def patience(self) -> timedelta:
+        """How long a duty or a step may take before it is left behind.
+
+        Its calls to AWS end by themselves at the tick's deadline, the last one a request's time
+        after it.
+        """
+        left = max(0.0, self.deadline - self._clock.monotonic())
+        return timedelta(seconds=left) + self._settings.request_timeout
+
     def commit(
         self,
         change: Change = unchanged,

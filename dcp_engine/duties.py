@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from dcp_engine.errors import (
     StoreError,
 )
 from dcp_engine.hookspecs import Duty, DutyResult
+from dcp_engine.isolation import within
 from dcp_engine.model import DutyRecord, Run, Settings, with_duty
 from dcp_engine.plugins import in_words
 from dcp_engine.ports import Aws
@@ -50,12 +52,13 @@ def _is_due(run: Run, duty: Duty, clock: Clock) -> bool:
 def _do(drive: Drive, context: DutyContext, duty: Duty, clock: Clock, settings: Settings) -> None:
     problem = f"duty-{duty.name}"
     try:
-        result = duty.run(context)
+        result = within(drive.patience(), partial(duty.run, context))
         if result is not None and not isinstance(result, DutyResult):
             raise TypeError(f"the duty returned {result!r}")  # noqa: TRY301
     except _ENDS_THE_TICK:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        context.close()
         _failed(drive, duty, error, clock, settings)
         return
     every = duty.every if result is None or result.next_in is None else result.next_in

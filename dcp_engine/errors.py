@@ -94,6 +94,10 @@ class NotOurs(EngineError):
     """A changing call named something that was not recorded as the run's own; it was not made."""
 
 
+class Hangs(EngineError):
+    """A plugin was asked for something and did not come back in time."""
+
+
 # What time alone does not mend, of the failures that a duty or a step may meet.
 NEEDS_PERSON = (Denied, Invalid, NotOurs)
 

@@ -1,10 +1,11 @@
 """One plugin manager per engine: built-ins by name, installed ones by entry point, each isolated.
 
-A plugin that raises, or calls `sys.exit`, is recorded with its name and what it said; it stops
-neither the engine nor the other plugins.
+A plugin that raises anything, calls `sys.exit`, or does not come back is recorded with its name and
+what it said; it stops neither the engine nor the other plugins.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -13,9 +14,12 @@ import msgspec
 import pluggy
 
 from dcp_engine.hookspecs import PROJECT, Duty, Hooks, TeardownStep
+from dcp_engine.isolation import within
 from dcp_engine.model import Event, Run, Settings
 
 ENTRY_POINT_GROUP = "dcp_engine"
+# So long may loading a plugin, or one call of a hook that is not a duty or a step, take.
+_PATIENCE = timedelta(seconds=30)
 
 
 class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +33,9 @@ class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
 class Plugins:
     """The plugins of one engine."""
 
-    def __init__(self, built_in: Mapping[str, object]) -> None:
+    def __init__(self, built_in: Mapping[str, object], *, patience: timedelta = _PATIENCE) -> None:
+        """`patience` is for one call of a hook, by the wall clock."""
+        self._patience = patience
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
         self.failures: list[PluginFailure] = []
@@ -92,7 +98,7 @@ class Plugins:
 
     def _isolated(self, plugin: str, hook: str, act: Callable[[], object]) -> PluginFailure | None:
         try:
-            act()
+            within(self._patience, act)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             failure = PluginFailure(plugin=plugin, hook=hook, error=in_words(error))
             self.failures.append(failure)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from dcp_engine.errors import (
     Transient,
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
+from dcp_engine.isolation import within
 from dcp_engine.model import Ended, Run, Settings, Step, with_step
 from dcp_engine.plugins import in_words
 from dcp_engine.ports import Aws
@@ -106,7 +108,14 @@ class Teardown:
 
     def _attempt(self, step: TeardownStep) -> Attempt:
         context = StepContext(self._drive, self._aws, self._clock, self._settings, step.name)
-        return lambda: step.run(context)
+
+        def attempt() -> StepResult:
+            try:
+                return within(self._drive.patience(), partial(step.run, context))
+            finally:
+                context.close()
+
+        return attempt
 
     def _is_due(self, name: str, tried: set[str]) -> bool:
         step = self._drive.run.step(name) or Step(name=name)

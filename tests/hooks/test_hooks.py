@@ -1,7 +1,9 @@
 """Every hook is documented under its exact signature, and a plugin sees what the page says."""
 
+import asyncio
 import inspect
 import re
+import threading
 import types
 from collections.abc import Callable
 from datetime import timedelta
@@ -123,11 +125,31 @@ def test_a_plugin_that_lies_is_named_and_left_out(answer: object) -> None:
     }
 
 
-def test_a_notifier_that_raises_says_so_and_nothing_else_happens() -> None:
-    plugins = Plugins({"bad": hostile(SystemExit("gone"))})
+@pytest.mark.parametrize(
+    "answer", [SystemExit("gone"), KeyboardInterrupt("gone"), asyncio.CancelledError("gone")]
+)
+def test_a_notifier_that_raises_says_so_and_nothing_else_happens(answer: BaseException) -> None:
+    plugins = Plugins({"bad": hostile(answer)})
     event = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
     assert "gone" in (plugins.notify("bad", run(), event) or "")
     assert "not installed" in (plugins.notify("nobody", run(), event) or "")
+
+
+def test_a_notifier_that_hangs_is_left_behind() -> None:
+    hangs = threading.Event()
+
+    @hookimpl
+    def notify(run: Run, event: Event) -> None:
+        hangs.wait(60)
+
+    module = types.ModuleType("hanging")
+    module.__dict__["notify"] = notify
+    plugins = Plugins({"hanging": module}, patience=timedelta(milliseconds=50))
+    event = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
+    try:
+        assert "did not come back" in (plugins.notify("hanging", run(), event) or "")
+    finally:
+        hangs.set()
 
 
 def test_an_object_with_an_unknown_hook_is_refused_with_words() -> None:
