@@ -137,8 +137,8 @@ class Engine:
                 self._report_plugins(drive)
                 obey(drive, mover)
             if drive.run.live:
-                read_again(drive, self._clock)
                 if self._is_ours(drive, aws):
+                    read_again(drive, aws, self._clock)
                     self._pass(drive, aws, mover, teardown, claims)
                 drive.problems({_SLOW: None})
                 if drive.answered:

@@ -183,6 +183,9 @@ class Capacity(Protocol):
 class Machines(Protocol):
     """EC2 instances."""
 
+    def names(self, fleet_id: str) -> frozenset[str]:
+        """What the machines of a fleet are called, in whatever state they are."""
+
     def of_fleets(self, fleet_ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
         """Instance id → (fleet id, state), by the tag that EC2 puts on a fleet's machines."""
 

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from dcp_engine import monitor_file
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
-from dcp_engine.errors import BadInput
+from dcp_engine.errors import AwsError, BadInput, Credentials, Transient
 from dcp_engine.model import UNKNOWN, MonitorFile, Problem, Run
+from dcp_engine.ports import Aws
+from dcp_engine.strangers import works_for
 from dcp_engine.wishes import adopting
 
 _PROBLEM = "monitor-file"
@@ -19,11 +21,12 @@ _UNWATCHED = "unwatched-fleet"
 _KNOWN_BY_THEN = timedelta(minutes=10)
 
 
-def read_again(drive: Drive, clock: Clock) -> None:
+def read_again(drive: Drive, aws: Aws, clock: Clock) -> None:
     """Take over what a rewritten monitor file adds, or say what is wrong with it.
 
     A file that is not there (any more, or not on this computer) is no trouble: what it said is
-    recorded. One that is broken, or belongs to something else by now, changes nothing.
+    recorded. One that is broken, or belongs to something else by now, changes nothing. Raises
+    Credentials, OutOfTime.
     """
     run = drive.run
     if run.monitor_path is None:
@@ -43,12 +46,13 @@ def read_again(drive: Drive, clock: Clock) -> None:
             f"what it knew before. What is wrong with it: {trouble}",
         )
         return
-    if monitor.names != run.names:
-        drive.problem(_PROBLEM, _belongs_elsewhere(path, run, monitor))
+    try:
+        why_not = _why_not(drive, aws, path, monitor, clock.now())
+    except Transient:
+        # Nothing is known of the new fleet: the file is read again at the next look.
         return
-    other = drive.another_run_of(monitor.fleet_id)
-    if other is not None:
-        drive.problem(_PROBLEM, _anothers_fleet(path, monitor, other), needs_person=True)
+    if why_not is not None:
+        drive.problems({_PROBLEM: why_not})
         return
     change, event = adopting(run, monitor.fleet_id, monitor.start_time, clock.now())
     events = [event] if event else []
@@ -102,6 +106,43 @@ def _unwatched(run: Run, monitor: MonitorFile, now: datetime) -> Problem:
             "a step holds that up, it can be given up: dcp-engine waive "
             f"{run.id} STEP."
         ),
+    )
+
+
+def _why_not(
+    drive: Drive, aws: Aws, path: Path, monitor: MonitorFile, now: datetime
+) -> str | Problem | None:
+    """Why nothing of the file is taken over, if so. Raises Credentials, Transient."""
+    run = drive.run
+    if monitor.names != run.names:
+        return _belongs_elsewhere(path, run, monitor)
+    other = drive.another_run_of(monitor.fleet_id)
+    if other is not None:
+        text = _anothers_fleet(path, monitor, other)
+    elif (owner := _works_for(aws, run, monitor)) is not None:
+        text = _strangers_fleet(path, run, monitor, owner)
+    else:
+        return None
+    return Problem(name=_PROBLEM, since=now, text=text, needs_person=True)
+
+
+def _works_for(aws: Aws, run: Run, monitor: MonitorFile) -> str | None:
+    if monitor.fleet_id in run.fleet_ids or not run.state.watches:
+        return None
+    try:
+        return works_for(aws, run.names, monitor.fleet_id)
+    except (Credentials, Transient):
+        raise
+    except AwsError:
+        return None
+
+
+def _strangers_fleet(path: Path, run: Run, monitor: MonitorFile, owner: str) -> str:
+    return (
+        f"The monitor file {path} now names fleet {monitor.fleet_id}, whose machines are named for "
+        f"{owner} and none for {run.names.app_name}: it works for another run, so it was not taken "
+        "over. Correct the file. If the fleet is this run's all the same, it is taken over as soon "
+        f"as one of its machines is named {run.names.worker}."
     )
 
 

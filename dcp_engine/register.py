@@ -27,6 +27,7 @@ from dcp_engine.model import (
 )
 from dcp_engine.ports import Aws, Cloud
 from dcp_engine.store.protocol import Store
+from dcp_engine.strangers import works_for
 
 # A start time may be a little ahead of this computer's clock, not more.
 _CLOCKS_DIFFER = timedelta(days=1)
@@ -113,6 +114,8 @@ class Registrar:
                 "does not say the region: give the right one with --region or AWS_DEFAULT_REGION. "
                 "If the fleet is long over and the rest is to be cleaned up, add --allow-missing."
             )
+        if facts is not None and not allow_missing:
+            _refuse_anothers_fleet(aws, draft, monitor)
         other = another_driver({monitor.fleet_id: facts}, self._store.identity())
         if other is not None and not take_over:
             raise Refused(refusal(draft.names.app_name, other))
@@ -263,6 +266,24 @@ class Registrar:
     def _ask(self, run: Run, kind: RequestKind, **data: Any) -> None:
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
+        )
+
+
+def _refuse_anothers_fleet(aws: Aws, draft: Run, monitor: MonitorFile) -> None:
+    try:
+        owner = works_for(aws, draft.names, monitor.fleet_id)
+    except Credentials:
+        raise
+    except AwsError:
+        return
+    if owner is not None:
+        name = draft.names.app_name
+        raise Refused(
+            f"The machines of fleet {monitor.fleet_id} are named for {owner}, and none for {name}: "
+            f"it works for another run, and ending {name} would end that work. {name} was not "
+            "registered, so nobody watches it from here. Is the right file given? If the fleet is "
+            "this run's all the same, wait until one of its machines is named "
+            f"{draft.names.worker}, or add --allow-missing."
         )
 
 

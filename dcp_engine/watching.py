@@ -98,7 +98,10 @@ class Watching:
         if run.active_machines is None or run.reading is None:
             return
         # Machines that could not be looked at are not known to be none, whatever was seen before.
-        if run.active_machines == 0 and not run.problem("fleet-unreadable"):
+        # Nor are they where the request counts capacity that the list of its machines, which may be
+        # behind, does not show.
+        fulfilled = any(fleet.live and fleet.fulfilled for fleet in run.fleets)
+        if run.active_machines == 0 and not fulfilled and not run.problem("fleet-unreadable"):
             enough = max(1, self._settings.empty_readings)
             latest = [reading.total for reading in run.readings[-enough:]]
             left = max(run.idle_jobs or 0, run.reading.total)

@@ -62,6 +62,15 @@ class Ec2Machines:
                 found[instance.id] = fleet_id, instance.state.name
         return found
 
+    def names(self, fleet_id: str) -> frozenset[str]:
+        """The `Name` tags of a fleet's machines, in every state that EC2 still shows."""
+        return frozenset(
+            tag.value
+            for instance in self._instances(f"tag:{_FLEET_TAG}", frozenset({fleet_id}))
+            for tag in instance.tags
+            if tag.key == "Name"
+        )
+
     def states(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
         """Instance id → state; ids that EC2 no longer knows are left out."""
         wanted = frozenset(instance_ids)

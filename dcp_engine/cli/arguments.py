@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dcp_engine.cli.command import utf8
 from dcp_engine.cli.given import complete_names
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -18,7 +19,9 @@ def monitor_file(function: _Function) -> _Function:
 
 def app_name(function: _Function) -> _Function:
     """APP_NAME of a run, or its id."""
-    return click.argument("app_name", metavar="APP_NAME", shell_complete=complete_names)(function)
+    return click.argument("app_name", metavar="APP_NAME", type=utf8, shell_complete=complete_names)(
+        function
+    )
 
 
 def cheapest(function: _Function) -> _Function:
@@ -36,7 +39,8 @@ def allow_missing(function: _Function) -> _Function:
     return click.option(
         "--allow-missing",
         is_flag=True,
-        help="Register the run although AWS does not know its fleet (any more).",
+        help="Register the run although AWS does not know its fleet (any more), or names its "
+        "machines for another run.",
     )(function)
 
 
