@@ -161,14 +161,16 @@ class App:
         tell: Callable[[Event], None],
         warn: Callable[[str], None],
         look: Callable[[Run], None] | None = None,
+        failed: Callable[[StoreUnwritable | AwsError | None], None] = lambda _: None,
         after: str | None = None,
     ) -> Run:
         """Tick a run until it has ended or `stop` says so; `tell` gets every event in order.
 
         Where another driver has the run its events are told all the same, and this one takes over
         when that one is gone. `warn` is told what stands in the way, once each time it changes;
-        `look` gets the run after every tick. Raises NoSuchRun, StoreBroken, and StoreUnwritable
-        when the database cannot even be opened, after the fleets were stopped as by `tick`.
+        `look` gets the run after every tick, `failed` what kept a tick from being done, or None.
+        Raises NoSuchRun, StoreBroken, and StoreUnwritable when the database cannot even be opened,
+        after the fleets were stopped as by `tick`.
         """
         lease: Lease | None = None
         warned: str | None = None
@@ -188,9 +190,11 @@ class App:
                         after = event.id
                     run = self._store.run(run_id)
                     pause = min(_FOLLOW, self._longest) if obstacle else self._pause(run)
+                    failed(None)
                 except (StoreUnwritable, AwsError) as error:
                     # Written or not, the run stands where it stood: the next tick tries again.
                     obstacle = str(error)
+                    failed(error)
                 if obstacle and obstacle != warned:
                     warn(obstacle)
                 warned = obstacle

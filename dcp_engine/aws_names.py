@@ -18,6 +18,9 @@ at most 255 characters (Amazon CloudWatch API reference, PutMetricAlarm).
 LONGEST_LOG_GROUP = 500
 """512 characters (Amazon CloudWatch Logs API reference, CreateLogGroup) less `_perInstance`."""
 
+LONGEST_REGION = 32
+"""Characters; the longest region so far, ap-northeast-1 and its like, stays far below."""
+
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _BUCKET_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
@@ -49,6 +52,16 @@ def app_name_trouble(value: str) -> str | None:
         f"and a-z, digits, `-` (not first) and `_`, {LONGEST_APP_NAME} at most (Amazon ECS API "
         "reference, CreateService; Amazon CloudWatch API reference, PutDashboard and "
         "PutMetricAlarm)."
+    )
+
+
+def region_trouble(value: str) -> str | None:
+    """A region's code: where, a direction and a number (AWS Regions and Availability Zones)."""
+    if len(value) <= LONGEST_REGION and re.fullmatch(r"[a-z]+(-[a-z]+)+-[0-9]{1,2}", value):
+        return None
+    return (
+        f"{quoted(value)} is not the code of an AWS region. Those are small letters, `-` and a "
+        'number, like us-east-1 (AWS Regions and Availability Zones, "AWS Regions").'
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from dcp_engine.errors import BadInput
+from dcp_engine.text_input import not_a_file
 
 CrashPoint = Callable[[str], None]
 """Called with the name of each point as it is passed, from any thread."""
@@ -101,10 +102,15 @@ def _lister(path: Path) -> CrashPoint:
             file.write(text)
 
     try:
-        write("")
+        what = not_a_file(path)
+        reason = f"it is {what}" if what else None
+        if not what:
+            write("")
     except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
         raise BadInput(
-            f"{CRASH_VARIABLE}={_LIST}{path}: that file cannot be written "
-            f"({error.strerror}), so nothing was begun. Name another one, or unset the variable."
-        ) from None
+            f"{CRASH_VARIABLE}={_LIST}{path}: that file cannot be written ({reason}), so nothing "
+            "was begun. Name another one, or unset the variable."
+        )
     return lambda name: write(f"{name}\n")

@@ -38,8 +38,7 @@ def read_text(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"{name} could not be read: {reason}.") from error
     if raw is None:
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise BadInput(f"{name} is {what}; an ordinary file is needed.")
+        raise BadInput(f"{name} is {_what_else(mode)}; an ordinary file is needed.")
     if len(raw) > LARGEST:
         raise BadInput(f"{name} is larger than 1 MiB, so it must be some other file.")
     try:
@@ -49,6 +48,18 @@ def read_text(path: Path) -> str:
             f"{name} is not UTF-8 text (the first odd byte is number {error.start + 1}). "
             "If it was edited, save it again with the encoding UTF-8."
         ) from error
+
+
+def not_a_file(path: Path) -> str | None:
+    """What is there in place of an ordinary file, in words; None where one is, or could be made.
+
+    Writing to a pipe that nobody reads would wait for ever. Raises OSError.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISREG(mode) else _what_else(mode)
 
 
 def shown(name: str | Path) -> str:
@@ -72,6 +83,10 @@ def nearest(wrong: str, right: Iterable[str]) -> str | None:
     by_folded = {name.casefold(): name for name in right}
     found = difflib.get_close_matches(wrong.casefold(), by_folded, n=1)
     return by_folded[found[0]] if found else None
+
+
+def _what_else(mode: int) -> str:
+    return "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -8,7 +8,21 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from dcp_engine.text_input import quoted
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def utf8(text: str) -> str:
+    """An argument that the database and AWS can be asked about.
+
+    Raises BadParameter for what the shell gave as bytes that are no text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"{quoted(text)} is not UTF-8 text.") from None
+    return text
 
 
 class EverywhereOption(click.Option):

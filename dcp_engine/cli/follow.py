@@ -12,7 +12,7 @@ from dcp_engine.cli.invocation import again, cron_line, cron_remark, name_of
 from dcp_engine.cli.lines import Lines
 from dcp_engine.cli.standing import say_problems
 from dcp_engine.cli.terminal import terminal
-from dcp_engine.errors import EXIT_FINE
+from dcp_engine.errors import EXIT_FINE, EngineError, StoreError
 from dcp_engine.model import Event, Run
 
 
@@ -54,7 +54,8 @@ def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
     events = app.history(run.id)
     lines = Lines(app, out, known=run.reading)
     go_on = again(ctx, "resume", name_of(app, run))
-    detach = Detach(f"Left at once. Nothing is lost. Go on with: {go_on}")
+    detach = Detach(f"Left at once. What is recorded is kept. Go on with: {go_on}")
+    failure: EngineError | None = None
 
     def tell(event: Event) -> None:
         lines.tell(event)
@@ -65,6 +66,10 @@ def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
         lines.look(run)
         if out.reader_gone:
             detach.ask()
+
+    def failed(error: EngineError | None) -> None:
+        nonlocal failure
+        failure = error
 
     def warn(obstacle: str) -> None:
         out.message(f"{words.clock(app.now())}  {obstacle}")
@@ -77,21 +82,41 @@ def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
             tell=tell,
             warn=warn,
             look=look,
+            failed=failed,
             after=events[-1].id if events else None,
         )
     if not run.live:
         out.say()
         account(out, app, run)
+    elif failure:
+        out.message(f"\n{_left_failing(run, failure)} Then go on with: {go_on}")
+        ctx.exit(max(app.exit_code(run), failure.exit_code))
     else:
-        out.message(f"\n{_left(app, run)} Go on with: {go_on}")
+        out.message(f"\n{_left(ctx, app, run)} Go on with: {go_on}")
     ctx.exit(app.exit_code(run))
 
 
-def _left(app: App, run: Run) -> str:
+def _left_failing(run: Run, failure: EngineError) -> str:
+    """What leaving means where the last look at the run did not come about."""
+    name = run.names.app_name
+    if not isinstance(failure, StoreError):
+        return f"Detached, but the last look at {name} failed: {failure}"
+    billed = "" if run.machines_ended_at else ", and its machines are billed"
+    return (
+        f"Detached, but the last look at {name} failed at the database: {failure} What was "
+        f"recorded before is kept; what has happened since may not be in it. {name} goes on in "
+        f"AWS, but nobody can watch it until the database can be written{billed}. Mend that first."
+    )
+
+
+def _left(ctx: click.Context, app: App, run: Run) -> str:
     """What leaving means, in words."""
+    from dcp_engine.process import this_process  # noqa: PLC0415 - slow
+
     name = run.names.app_name
     driver = app.status(run.id).driver
-    if driver:
+    # Where the lease could not be given back it is still in this process's name.
+    if driver and driver != str(this_process(f"dcp-engine {ctx.command.name}")):
         return f"Detached. Nothing is lost: {driver} drives {name}."
     if run.machines_ended_at:
         return (

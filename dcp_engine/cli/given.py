@@ -9,7 +9,7 @@ import click
 
 from dcp_engine import settings
 from dcp_engine.app import App
-from dcp_engine.cli.command import EverywhereOption, SettingOption
+from dcp_engine.cli.command import EverywhereOption, SettingOption, utf8
 from dcp_engine.cli.logs import start_logging
 from dcp_engine.crash import crash_point
 from dcp_engine.errors import BadInput, EngineError
@@ -153,7 +153,7 @@ def _option(flag: str, metavar: str, meaning: str, *, file: bool = False) -> Eve
         help=meaning,
         expose_value=False,
         callback=take,
-        type=click.Path() if file else None,
+        type=click.Path() if file else utf8,
     )
 
 

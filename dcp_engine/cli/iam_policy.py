@@ -6,9 +6,11 @@ from pathlib import Path
 import click
 
 from dcp_engine import monitor_file
+from dcp_engine.aws_names import region_trouble
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, given, open_app
 from dcp_engine.cli.terminal import terminal
+from dcp_engine.errors import BadInput
 from dcp_engine.permissions import Scope, policy
 
 # No APP_NAME and no run id holds anything else, and every monitor file's name does.
@@ -37,11 +39,14 @@ def iam_policy(ctx: click.Context, run: str | None, read_only: bool) -> None:
     """
     app = open_app(ctx, "iam-policy")
     out = terminal(ctx)
-    scope = Scope(region=given(ctx).texts.get("region") or "*")
+    region = given(ctx).texts.get("region")
+    if region and (trouble := region_trouble(region)):
+        raise BadInput(f"--region: {trouble} Nothing was printed.")
+    scope = Scope(region=region or "*")
     if run is not None and _NAME.fullmatch(run):
         scope = Scope.of_run(app.find(run))
     elif run is not None:
-        scope = Scope.of_file(monitor_file.read(Path(run)), given(ctx).texts.get("region"))
+        scope = Scope.of_file(monitor_file.read(Path(run)), region)
     out.json(policy(scope, read_only=read_only))
     if run is not None:
         out.message(

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from dcp_engine.errors import BadInput
+from dcp_engine.text_input import not_a_file
 
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -61,9 +62,13 @@ class _UnbreakableFile(logging.FileHandler):
 
 def _to_file(path: Path) -> logging.Handler:
     try:
-        return _UnbreakableFile(path, encoding="utf-8", errors="backslashreplace")
+        what = not_a_file(path)
+        if not what:
+            return _UnbreakableFile(path, encoding="utf-8", errors="backslashreplace")
+        reason = f"it is {what}"
     except OSError as error:
-        raise BadInput(
-            f"The log file {path} cannot be written: {error.strerror or error}. Nothing was "
-            "started; name another file with --log-file."
-        ) from None
+        reason = error.strerror or str(error)
+    raise BadInput(
+        f"The log file {path} cannot be written: {reason}. Nothing was started; name another file "
+        "with --log-file."
+    )

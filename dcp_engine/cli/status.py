@@ -4,7 +4,7 @@ import click
 
 from dcp_engine.app import App
 from dcp_engine.cli import arguments
-from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.command import EngineCommand, examples, utf8
 from dcp_engine.cli.given import complete_names, everywhere, open_app
 from dcp_engine.cli.report import in_full, in_short
 from dcp_engine.cli.terminal import terminal
@@ -17,7 +17,13 @@ from dcp_engine.status import Status
     cls=EngineCommand,
     epilog=examples(["dcp-engine status", "dcp-engine status Experiment --json"]),
 )
-@click.argument("app_name", metavar="[APP_NAME]", required=False, shell_complete=complete_names)
+@click.argument(
+    "app_name",
+    metavar="[APP_NAME]",
+    required=False,
+    type=utf8,
+    shell_complete=complete_names,
+)
 @arguments.as_json
 @click.pass_context
 def status(ctx: click.Context, app_name: str | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import click
 
 from dcp_engine.app import App
 from dcp_engine.cli import words
-from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.command import EngineCommand, examples, utf8
 from dcp_engine.cli.given import complete_names, everywhere, open_app, setting_flags
 from dcp_engine.cli.lines import kind
 from dcp_engine.cli.root import DEFECT
@@ -20,7 +20,13 @@ from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EngineError, NoSuchR
         ["dcp-engine tick Experiment", "*/5 * * * * /usr/local/bin/dcp-engine tick --all"]
     ),
 )
-@click.argument("app_names", metavar="[APP_NAME]...", nargs=-1, shell_complete=complete_names)
+@click.argument(
+    "app_names",
+    metavar="[APP_NAME]...",
+    nargs=-1,
+    type=utf8,
+    shell_complete=complete_names,
+)
 @click.option("--all", "every", is_flag=True, help="Every live run.")
 @click.pass_context
 def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
@@ -35,6 +41,13 @@ def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
     app = open_app(ctx, "tick")
     out = terminal(ctx)
     names = [run.id for run in app.runs_to_tick()] if every else list(dict.fromkeys(app_names))
+    if every and not app.database.exists():
+        out.error(
+            f"There is no database at {app.database}, so nothing is watched. If runs were "
+            "registered, it was deleted or moved, or another one is meant: put it back, or name "
+            "the right one with --db or the variable DCP_ENGINE_DB. What runs on AWS goes on "
+            "running and billing."
+        )
     others = len(names) > 1
     ctx.exit(max((_tick(app, out, name, others=others) for name in names), default=EXIT_FINE))
 

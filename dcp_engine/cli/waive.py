@@ -3,7 +3,7 @@
 import click
 
 from dcp_engine.cli import arguments
-from dcp_engine.cli.command import EngineCommand, examples
+from dcp_engine.cli.command import EngineCommand, examples, utf8
 from dcp_engine.cli.given import complete_steps, everywhere, open_app
 from dcp_engine.cli.leaving import bills_on, what_stays
 from dcp_engine.cli.wish import agreed, obeyed
@@ -19,7 +19,7 @@ from dcp_engine.words import counted
     ),
 )
 @arguments.app_name
-@click.argument("step", metavar="STEP", shell_complete=complete_steps)
+@click.argument("step", metavar="STEP", type=utf8, shell_complete=complete_steps)
 @arguments.yes
 @click.pass_context
 def waive(ctx: click.Context, app_name: str, step: str, yes: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 from sqlite_utils import Database
 
 from dcp_engine.store import migrations, trouble
+from dcp_engine.store.contents import Contents
 from dcp_engine.store.file_system import Mounts, mounted, network_file_system
 
 _NO_ROOM_FOR_A_LOG: Final = frozenset(
@@ -42,6 +43,8 @@ class Connection:
         self.path = path
         self._file = file
         self._log: FileId | None = None
+        self._contents = Contents(path)
+        self._lost = False
         self._schema: int | None = None
         self._db = db
         self._lock = threading.RLock()
@@ -87,6 +90,8 @@ class Connection:
         but nobody else will ever read it: another process would know nothing of the run, and drive
         it too (https://www.sqlite.org/howtocorrupt.html, "Unlinking or renaming a database file
         while in use"). SQLite keeps the log for as long as anybody has the file open.
+
+        Nor when it was overwritten or cut short where it is.
         """
         if self._file is None:
             return
@@ -96,6 +101,10 @@ class Connection:
         if not size or file != self._file or self._log not in {None, log}:
             raise trouble.replaced(self.path)
         self._log = log
+        with _system_in_words(self.path, writing=writing):
+            self._lost = self._lost or self._contents.are_lost(self._db)
+        if self._lost:
+            raise trouble.overwritten(self.path)
 
     def _check_schema(self) -> None:
         """Raise StoreBroken when a newer version has changed the file while we had it open.
@@ -111,7 +120,7 @@ class Connection:
 
     def close(self) -> None:
         """Let go of the file; again is fine."""
-        with self._lock:
+        with self._lock, self._contents.left_alone() if self._lost else contextlib.nullcontext():
             self._db.close()
 
 
@@ -154,10 +163,12 @@ def _size(path: Path) -> int | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         raise trouble.not_a_file(path)
-    if not found.st_size and _log_has_content(path):
+    # One byte is none to SQLite (its os_unix.c, unixFileSize), and that is what `echo >` leaves.
+    size = found.st_size if found.st_size > 1 else 0
+    if not size and _log_has_content(path):
         # SQLite would take the file for a new one and throw the log away.
         raise trouble.damaged(path, "the file is empty, its write-ahead log is not")
-    return found.st_size
+    return size
 
 
 def _log_has_content(path: Path) -> bool:

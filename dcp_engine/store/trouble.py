@@ -91,6 +91,17 @@ def replaced(path: Path) -> StoreBroken:
     )
 
 
+def overwritten(path: Path) -> StoreBroken:
+    """The file was written over or cut short where it is, under a process that has it open."""
+    return StoreBroken(
+        f"The database {path} was overwritten or cut short while it was in use: runs in it may "
+        "be lost. What is decided from now on could not be remembered, so nothing more is "
+        "changed in it, nor asked of AWS or changed there; machines run on and are billed. Put "
+        "back a copy of the file and start again; or move it aside (keep it, with the files beside "
+        "it that end in -wal and -shm) and register the runs anew from their monitor files."
+    )
+
+
 def on_network(path: Path, kind: str) -> StoreBroken:
     """On a file system where locks cannot be trusted."""
     return _broken(

@@ -141,6 +141,15 @@ def emptied(path: Path) -> None:
     os.truncate(path, 0)
 
 
+def overwritten_in_place(path: Path) -> None:
+    path.write_bytes(b"not a database any more" * 2000)
+
+
+def cut_short_in_place(path: Path) -> None:
+    """Leave the first page alone, and take away one that the log does not have."""
+    os.truncate(path, 5000)
+
+
 def without_its_log(path: Path) -> None:
     path.with_name(f"{path.name}-wal").unlink()
 
@@ -161,6 +170,8 @@ VANDALISM: Final[dict[str, Callable[[Path], None]]] = {
     "replaced by a copy": replaced_by_a_copy,
     "replaced by a new one": replaced_by_a_new_one,
     "emptied": emptied,
+    "overwritten in place": overwritten_in_place,
+    "cut short in place": cut_short_in_place,
     "without its log": without_its_log,
     "log replaced": log_replaced,
     "a folder in its place": a_folder_in_its_place,

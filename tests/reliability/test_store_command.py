@@ -100,6 +100,8 @@ def test_a_database_that_is_locked_and_then_taken_away_while_monitor_runs(
         assert words in said
     assert len(said.split("kept locked by another program")) == 2
     assert "Traceback" not in said
-    assert scene.computer.run("tick", "--all").fine().text == ""
+    watched = scene.computer.run("tick", "--all").fine()
+    assert watched.out == ""
+    assert f"There is no database at {database}" in watched.err
     assert len(aws.requests) == asked
     assert kept.exists()

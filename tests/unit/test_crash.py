@@ -110,6 +110,21 @@ def test_a_list_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         crash_point({CRASH_VARIABLE: f"list:{tmp_path / 'nowhere' / 'points'}"})
 
 
+def test_a_list_is_never_written_into_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ended = subprocess.run(
+        [sys.executable, "-m", "dcp_engine", "list", "--db", str(tmp_path / "runs.db")],
+        env={**os.environ, CRASH_VARIABLE: f"list:{pipe}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 2
+    assert f"list:{pipe}: that file cannot be written (it is a pipe" in ended.stderr
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_write_of_the_store_is_between_two_points_and_no_question_is(name: str) -> None:
     inner: Any = create_autospec(Store, instance=True)

@@ -1,13 +1,17 @@
 """Bad input: one clear message, exit code 2, and AWS is asked nothing."""
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from dcp_engine.model import Run
 from tests.unit.cli.conftest import Knocks
+from tests.unit.runs import run
 
 Invoke = Callable[..., Result]
 
@@ -143,3 +147,39 @@ def test_an_unknown_command(invoke: Invoke) -> None:
     result = invoke("moniter")
     assert result.exit_code == 2
     assert "Did you mean monitor?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *([command, "NAME"] for command in ("status", "history", "resume", "abort", "release")),
+        ["tick", "Exp1", "NAME"],
+        ["waive", "NAME", "logs"],
+        ["waive", "Exp1", "NAME"],
+        ["iam-policy", "NAME"],
+        ["status", "--region", "NAME"],
+        ["status", "--profile", "NAME"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_utf8_is_refused(
+    invoke: Invoke, aws: Knocks, add: Callable[..., Run], args: list[str]
+) -> None:
+    add(run())
+    result = invoke(*(os.fsdecode(b"\xff\xfe") if word == "NAME" else word for word in args))
+    assert result.exit_code == 2
+    assert "defect" not in result.output
+    assert "udcff" in result.stderr
+    assert aws.count == 0
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder"])
+def test_a_log_goes_into_an_ordinary_file(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, what: str
+) -> None:
+    place = tmp_path / what
+    os.mkfifo(place) if what == "pipe" else place.mkdir()
+    process = start("status", "--log-file", str(place))
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert f"The log file {place} cannot be written: it is a {what}" in errors

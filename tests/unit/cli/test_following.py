@@ -1,10 +1,13 @@
 """Driving in the foreground, where AWS does not answer: lines, leaving, taking over."""
 
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ from dcp_engine.model import (
     State,
     Step,
 )
+from dcp_engine.process import this_process
 from dcp_engine.register import Registered
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
@@ -36,6 +40,7 @@ from tests.unit.runs import START, fleet, reading, run
 Invoke = Callable[..., Result]
 Add = Callable[..., Run]
 Start = Callable[..., subprocess.Popen[str]]
+Failed = Callable[[StoreUnwritable | None], None]
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> str:
@@ -278,3 +283,55 @@ def test_an_event_is_a_stop_too(add: Add, database: Path, store: SqliteStore) ->
     found = app.drive("Exp1-0123abcd", stop=threading.Event(), tell=print, warn=print)
     app.close()
     assert found.state is State.EXPORTED
+
+
+def test_leaving_while_the_database_is_locked(
+    start: Start, add: Add, store: SqliteStore, database: Path
+) -> None:
+    add(run(State.RUNNING))
+    process = start("resume", "Exp1")
+    read_until(process, "The account could not be checked")
+    with closing(sqlite3.connect(database)) as browser:
+        browser.execute("BEGIN IMMEDIATE")
+        assert process.stderr is not None
+        assert "kept locked by another program" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 3
+    assert "Nothing is lost" not in errors
+    last = errors.strip().splitlines()[-1]
+    assert "Detached, but the last look at Exp1 failed at the database" in last
+    assert "kept locked by another program" in last
+    assert "dcp-engine resume Exp1" in last
+
+
+def test_only_the_last_look_counts(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = add(run(State.RUNNING))
+
+    def drive(app: App, run_id: str, *, failed: Failed, recovered: bool, **_: object) -> Run:
+        failed(StoreUnwritable("The database is locked."))
+        if recovered:
+            failed(None)
+        return held
+
+    for recovered, code in ((True, 0), (False, 3)):
+        monkeypatch.setattr(App, "drive", partialmethod(drive, recovered=recovered))
+        result = invoke("resume", "Exp1")
+        assert result.exit_code == code
+        assert ("Nothing is lost:" in result.stderr) == recovered
+
+
+def test_a_lease_that_could_not_be_given_back_is_no_driver(
+    invoke: Invoke, add: Add, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = add(run(State.RUNNING))
+
+    def drive(app: App, run_id: str, **_: object) -> Run:
+        now, hour = datetime.now(UTC), timedelta(hours=1)
+        store.acquire(run_id, this_process("dcp-engine resume"), hour, now, lambda _: False)
+        return held
+
+    monkeypatch.setattr(App, "drive", drive)
+    assert "Exp1 goes on in AWS, but unwatched" in invoke("resume", "Exp1").stderr

@@ -163,3 +163,24 @@ def test_the_page_says_for_what_nothing_can_be_narrowed(invoke: Invoke) -> None:
     anything = re.findall(r"^\| `(\w+)` \|.*AWS allows (?:these|this) only for `\*`", text, re.M)
     found = document(invoke("iam-policy"))
     assert anything == [each["Sid"] for each in found["Statement"] if each["Resource"] == ["*"]]
+
+
+@pytest.mark.parametrize(
+    "region", ["us*", "*", "us-east", "US-EAST-1", "a" * 300 + "-b-1", "us-east-1\n", "us-east-1:"]
+)
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_only_a_region_is_taken_for_one(
+    invoke: Invoke, file: Path, region: str, narrowed: bool
+) -> None:
+    result = invoke("iam-policy", *([str(file)] if narrowed else []), "--region", region)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "is not the code of an AWS region" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "region", ["us-east-1", "ap-southeast-7", "cn-northwest-1", "us-gov-west-1", "us-isob-east-1"]
+)
+def test_every_kind_of_region_is_taken(invoke: Invoke, region: str) -> None:
+    found = document(invoke("iam-policy", "--region", region))
+    assert f":{region}:" in resources(found, "DeleteQueue")[0]

@@ -120,3 +120,16 @@ def test_ended_runs_with_something_to_tell_are_ticked_too(
     app = App(database=database, settings=Settings())
     assert {one.id for one in app.runs_to_tick()} == {ended.id, "Exp2-1"}
     app.close()
+
+
+def test_no_database_is_said_and_none_is_made(invoke: Invoke, database: Path) -> None:
+    result = invoke("tick", "--all")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert f"There is no database at {database}, so nothing is watched" in result.stderr
+    assert not database.exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_database_without_runs_is_no_news(invoke: Invoke) -> None:
+    result = invoke("tick", "--all")
+    assert (result.exit_code, result.output) == (0, "")

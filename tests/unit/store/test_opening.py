@@ -264,13 +264,13 @@ def test_a_damaged_file_is_told_of_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("left", [b"", b"\n"])
 def test_a_log_whose_file_was_emptied_is_not_thrown_away(
-    open_store: OpenStore, make_run: MakeRun, path: Path, tmp_path: Path, read_only: bool
+    open_store: OpenStore, make_run: MakeRun, path: Path, left: bytes, read_only: bool
 ) -> None:
     open_store().insert_run(make_run(), [], [])
-    emptied = tmp_path / "emptied"
-    emptied.mkdir()
-    (emptied / "runs.db").touch()
+    (emptied := path.with_name("emptied")).mkdir()
+    (emptied / "runs.db").write_bytes(left)
     (emptied / "runs.db-wal").write_bytes(Path(f"{path}-wal").read_bytes())
     before = contents(emptied)
 
