@@ -3,7 +3,7 @@
 Exit codes: 2 usage or bad input, 3 a problem that time may mend, 4 needs a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 EXIT_FINE = 0
 EXIT_BAD_INPUT = 2
@@ -95,7 +95,11 @@ class NotOurs(EngineError):
 
 
 class Hangs(EngineError):
-    """A plugin was asked for something and did not come back in time."""
+    """A plugin was asked for something and did not come back in time; `over` tells when it has."""
+
+    def __init__(self, text: str, over: Callable[[], bool]) -> None:
+        super().__init__(text)
+        self.over = over
 
 
 # What time alone does not mend, of the failures that a duty or a step may meet.

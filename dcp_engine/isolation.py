@@ -40,5 +40,6 @@ def within(limit: timedelta, act: Callable[[], T]) -> T:
             raise
         raise Hangs(
             f"it did not come back within {limit.total_seconds():g} seconds and was left behind; "
-            "what it was doing may still go on in this process"
+            "what it was doing may still go on in this process",
+            outcome.done,
         ) from None

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pluggy
 
+from dcp_engine.errors import Hangs
 from dcp_engine.hookspecs import PROJECT, Duty, Hooks, TeardownStep
 from dcp_engine.isolation import within
 from dcp_engine.model import Event, Run, Settings
@@ -36,6 +37,7 @@ class Plugins:
     def __init__(self, built_in: Mapping[str, object], *, patience: timedelta = _PATIENCE) -> None:
         """`patience` is for one call of a hook, by the wall clock."""
         self._patience = patience
+        self._left: dict[str, Callable[[], bool]] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
         self.failures: list[PluginFailure] = []
@@ -98,10 +100,15 @@ class Plugins:
 
     def _isolated(self, plugin: str, hook: str, act: Callable[[], object]) -> PluginFailure | None:
         try:
+            if not self._left.get(plugin, _over)():
+                raise RuntimeError("an earlier call of it has not come back yet")  # noqa: TRY301
             within(self._patience, act)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             failure = PluginFailure(plugin=plugin, hook=hook, error=in_words(error))
             self.failures.append(failure)
+            if isinstance(error, Hangs):
+                # Every run of this process would wait for it anew.
+                self._left[plugin] = error.over
             return failure
         return None
 
@@ -110,6 +117,10 @@ def in_words(error: BaseException) -> str:
     """An exception as one line: its kind where its text does not say enough."""
     text = " ".join(str(error).split())
     return text if text and type(error).__module__.startswith(PROJECT) else repr(error)
+
+
+def _over() -> bool:
+    return True
 
 
 def _first_of_each_name(items: Iterable[Any]) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import re
 import threading
+import time
 import types
 from collections.abc import Callable
 from datetime import timedelta
@@ -135,21 +136,28 @@ def test_a_notifier_that_raises_says_so_and_nothing_else_happens(answer: BaseExc
     assert "not installed" in (plugins.notify("nobody", run(), event) or "")
 
 
-def test_a_notifier_that_hangs_is_left_behind() -> None:
+def test_a_notifier_that_hangs_is_left_behind_and_not_waited_for_again() -> None:
     hangs = threading.Event()
+    calls: list[str] = []
 
     @hookimpl
     def notify(run: Run, event: Event) -> None:
+        calls.append(event.id)
         hangs.wait(60)
 
     module = types.ModuleType("hanging")
     module.__dict__["notify"] = notify
     plugins = Plugins({"hanging": module}, patience=timedelta(milliseconds=50))
-    event = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
+    events = [Event(id=i, run_id="Exp1-0", at=START, kind="state", text="x") for i in "123"]
     try:
-        assert "did not come back" in (plugins.notify("hanging", run(), event) or "")
+        assert "did not come back" in (plugins.notify("hanging", run(), events[0]) or "")
+        assert "earlier call" in (plugins.notify("hanging", run(), events[1]) or "")
+        assert calls == ["1"]
     finally:
         hangs.set()
+    end = time.monotonic() + 30
+    while plugins.notify("hanging", run(), events[2]) is not None:
+        assert time.monotonic() < end, "it came back, and is not asked again"
 
 
 def test_an_object_with_an_unknown_hook_is_refused_with_words() -> None:
