@@ -152,7 +152,8 @@ NO_CREDENTIALS = (
     # botocore asks for an MFA code on a terminal that is not there.
     EOFError,
 )
-NO_LINE = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+# A connection that is slow to come about, as on a busy computer, is another matter.
+NO_LINE = (boto.EndpointConnectionError, boto.ProxyConnectionError)
 BROKEN_LINE = (boto.ConnectionError, boto.HTTPClientError)
 BROKEN_ANSWER = (
     ResponseParserError,

@@ -150,7 +150,7 @@ URL = {"endpoint_url": "https://user:secret@proxy"}
     ("error", "expected"),
     [
         (boto.EndpointConnectionError(**URL), Unreachable),
-        (boto.ConnectTimeoutError(**URL), Unreachable),
+        (boto.ConnectTimeoutError(**URL), Transient),
         (boto.ReadTimeoutError(**URL), Transient),
         (boto.ConnectionClosedError(**URL), Transient),
         (boto.SSLError(endpoint_url="u", error=OSError("secret")), Transient),
