@@ -31,6 +31,7 @@ UNREGISTERED: Final = "unregistered"
 PASSED: Final[Mapping[str, Mapping[str, int]]] = {
     UNREGISTERED: {
         "aws cloudwatch:DescribeAlarms": 1,
+        "aws ec2:DescribeInstances": 1,
         "aws ec2:DescribeSpotFleetRequests": 1,
         "aws sts:GetCallerIdentity": 1,
         "before store insert_run": 1,
