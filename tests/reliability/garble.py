@@ -85,7 +85,8 @@ def _places(value: Any) -> Any:
 def _xml(body: bytes, rnd: Random) -> bytes:
     try:
         root = ElementTree.fromstring(body)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError):
+        # Garbled before: no XML any more, or in an encoding that does not exist.
         return _bytes(body, rnd)
     pairs = [(parent, child) for parent in root.iter() for child in parent]
     if not pairs:
