@@ -191,7 +191,7 @@ def _open_writing(path: Path, seconds: float) -> Database:
     with _closed_on_failure(db):
         _check_ours(db, path)
         if migrations.pending(db):
-            _migrate(db)
+            _migrate(db, path)
         _use_write_ahead_log(db)
         db.execute("PRAGMA synchronous=FULL")
         # Without it macOS calls data written that are still in the drive's own cache:
@@ -214,9 +214,11 @@ def _make_file(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _migrate(db: Database) -> None:
+def _migrate(db: Database, path: Path) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
+        # Nobody can have made it theirs since it was looked at.
+        _check_ours(db, path)
         migrations.migrate(db)
         db.commit()
     except BaseException:
@@ -350,13 +352,27 @@ def _database(path: Path, how: str, seconds: float) -> Database:
 
 def _check_ours(db: Database, path: Path) -> None:
     """Refuse what another program or a newer version of this one made."""
-    (mark,) = db.execute("PRAGMA application_id").fetchone()
-    if mark != migrations.APPLICATION_ID:
-        (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mark or objects:
-            raise trouble.foreign(path)
-    if changes := migrations.unknown(db):
-        raise trouble.newer(path, changes)
+    with _one_view(db):
+        (mark,) = db.execute("PRAGMA application_id").fetchone()
+        if mark != migrations.APPLICATION_ID:
+            (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if mark or objects:
+                raise trouble.foreign(path)
+        if changes := migrations.unknown(db):
+            raise trouble.newer(path, changes)
+
+
+@contextlib.contextmanager
+def _one_view(db: Database) -> Iterator[None]:
+    """What is read in it is of one moment, also while another process makes the tables."""
+    if db.conn.in_transaction:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.rollback()
 
 
 @contextlib.contextmanager

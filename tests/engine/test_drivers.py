@@ -291,6 +291,8 @@ def test_registering_asks_and_changes_nothing(aws: SimulatedAws, rig: Rig, tmp_p
     assert aws.requests.names() == [
         "sts:GetCallerIdentity",
         "ec2:DescribeSpotFleetRequests",
+        # For whom the fleet's machines are named.
+        "ec2:DescribeInstances",
         "cloudwatch:DescribeAlarms",
     ]
 

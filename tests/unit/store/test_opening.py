@@ -1,5 +1,6 @@
 """Opening files: new, old, read-only, damaged and not ours. Nothing is ever destroyed."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -9,9 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from dcp_engine.errors import NoSuchRun, StoreBroken, StoreUnwritable
 from dcp_engine.model import Holder, Request, RequestKind, Run
+from dcp_engine.store import connection
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.runs import run
 
@@ -397,3 +400,31 @@ def test_an_empty_file_that_somebody_made_is_made_private(tmp_path: Path) -> Non
     path.touch(mode=0o644)
     SqliteStore.open(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_another_process_makes_while_it_is_looked_at_is_not_foreign(
+    open_store: OpenStore, make_run: MakeRun, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = connection._database
+    others = []
+
+    def make_it_first(statement: str) -> None:
+        if "sqlite_master" not in statement or others:
+            return
+        others.append(path)
+        # It may be kept out for as long as we look, as any writer.
+        with contextlib.suppress(StoreUnwritable):
+            open_store().insert_run(make_run("run-1"), [], [])
+
+    def watched(file: Path, how: str, seconds: float) -> Database:
+        db = database(file, how, seconds)
+        if not others:
+            db.conn.set_trace_callback(make_it_first)
+        return db
+
+    monkeypatch.setattr(connection, "_database", watched)
+    store = open_store()
+    store.insert_run(make_run("run-2", app_name="Exp2"), [], [])
+
+    assert others
+    assert "run-2" in {run.id for run in open_store().runs()}
