@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dcp_engine.simulation.launch import launch_run
+from dcp_engine.simulation.faults import Fault
+from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.snapshot import belonging_to, snapshot
@@ -21,6 +22,7 @@ from dcp_engine.status import Status
 from tests.e2e.computer import Computer
 from tests.e2e.pretence import Pretence
 from tests.e2e.scene import NAME
+from tests.e2e.ticking import has_problem
 from tests.engine.rig import leftovers
 
 OWN_SPANS = ("POLL_INTERVAL", "EMPTY_WINDOW", "ORPHAN_GRACE", "LOG_SETTLE", "LEASE_TTL")
@@ -43,15 +45,8 @@ class Standstill:
 
     def __init__(self, aws: SimulatedAws, clock: VirtualClock, directory: Path) -> None:
         self.aws, self.clock = aws, clock
-        self.launch = launch_run(
-            aws,
-            NAME,
-            jobs=2,
-            machines=1,
-            directory=directory,
-            cluster=f"{NAME}Cluster",
-            scenario=Scenario(job_duration=(60, 60)),
-        )
+        self.directory = directory
+        self.launch = self.launch_again()
         self.before = belonging_to(snapshot(aws), self.launch)[1]
         self.computer = Computer(aws, directory / "computer")
         for name in OWN_SPANS:
@@ -59,6 +54,18 @@ class Standstill:
         self.pretence = Pretence(self.computer)
         self.ahead = timedelta()
         self.pass_by(minutes=0)
+
+    def launch_again(self, job_duration: float = 60) -> Launch:
+        """`setup`, `submitJob` and `startCluster` under the run's name."""
+        return launch_run(
+            self.aws,
+            NAME,
+            jobs=2,
+            machines=1,
+            directory=self.directory,
+            cluster=f"{NAME}Cluster",
+            scenario=Scenario(job_duration=(job_duration, job_duration)),
+        )
 
     def pass_by(self, **span: float) -> None:
         """Let time pass, in AWS and here."""
@@ -173,6 +180,65 @@ def test_a_service_that_drains_for_ever_is_waited_for_a_day(standstill: Standsti
     own, others = belonging_to(snapshot(scene.aws), scene.launch)
     assert leftovers(own).keys() == {"clusters"}
     assert others == scene.before
+
+
+def test_an_active_fleet_without_a_machine_for_half_an_hour_is_said_until_one_comes(
+    standstill: Standstill,
+) -> None:
+    scene = standstill
+    fleet = scene.launch.fleet
+    fleet.capacity_limit = 0
+    scene.computer.run("register", scene.launch.monitor_file).fine()
+    began = scene.clock.now()
+    status = scene.until(has_problem("no-capacity"), minutes=3)
+    waited = scene.clock.now() - began
+    assert timedelta(minutes=30) <= waited <= timedelta(minutes=36), waited
+    assert (status.state, fleet.state) == ("RUNNING", "active")
+    answer = scene.computer.run("tick", NAME)
+    assert answer.code == 4, answer
+    assert "2 jobs are left" in scene.computer.run("status", NAME).out
+    assert not scene.aws.requests.count(CANCEL)
+
+    fleet.capacity_limit = None
+    scene.until(lambda status: not has_problem("no-capacity")(status), minutes=3)
+    assert scene.launch.live_instance_ids
+    status = scene.until(ended, minutes=6)
+    assert status.outcome == "completed"
+    assert scene.launch.all_jobs_done()
+    scene.is_gone()
+
+
+def test_a_new_runs_fleet_is_told_of_while_the_old_run_cannot_end_and_after(
+    standstill: Standstill,
+) -> None:
+    scene = standstill
+    scene.computer.run("register", scene.launch.monitor_file).fine()
+    scene.aws.faults.add("logs:CreateExportTask", Fault.DENIED, times=None)
+    scene.until(has_problem("step-logs"), minutes=6)
+    old = scene.launch
+    # Long jobs, or its machines would be gone before anybody saw them.
+    new = scene.launch_again(timedelta(hours=5).total_seconds())
+    scene.pass_by(hours=1)
+    status = scene.until(has_problem("unwatched-fleet"), minutes=6)
+    assert status.state == "TEARDOWN"
+    answer = scene.computer.run("register", new.monitor_file)
+    assert answer.code == 4, answer
+    assert "NOBODY WATCHES IT" in answer.err
+    assert new.fleet_id in scene.computer.run("status", NAME).out
+
+    scene.aws.faults.clear()
+    status = scene.until(ended, hours=1)
+    assert [problem.name for problem in status.problems] == ["unwatched-fleet"]
+    assert old.fleet_id != new.fleet_id
+    assert new.fleet.state == "active"
+    assert "billed" in scene.computer.run("status", NAME).out
+    # From here on the new run can be had, and it is seen to its own end.
+    scene.computer.run("register", new.monitor_file).fine()
+    scene.launch = new
+    assert scene.until(ended, minutes=15).outcome == "completed"
+    assert new.all_jobs_done()
+    for launch in (old, new):
+        assert leftovers(belonging_to(snapshot(scene.aws), launch)[0]) == {}
 
 
 def test_a_database_on_a_network_drive_is_refused_and_nothing_is_touched(
