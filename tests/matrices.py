@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("matrix"):
         name, cases = mark.args
         ids = [str(case) for case in cases]
-        turn = range(len(ids))
+        turn: Sequence[int] = range(len(ids))
         if not metafunc.config.option.whole:
             turn = chosen(
                 ids, mark.kwargs["sample"], metafunc.config.option.sample_seed, metafunc.function

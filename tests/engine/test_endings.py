@@ -240,8 +240,8 @@ def test_waiving_what_has_ended_changes_nothing(
     launch = launched(aws, tmp_path)
     run = rig.until_state(rig.register(launch).run, State.TEARDOWN)
     rig.until(run, lambda now: (s := now.step("queue")) is not None and s.ended is not None)
-    for step in ("queue", "nonsense"):
-        rig.ask(run, RequestKind.WAIVE, step=step)
+    for name in ("queue", "nonsense"):
+        rig.ask(run, RequestKind.WAIVE, step=name)
         rig.clock.advance(1)
     done = rig.until_state(run, State.EXPORTED)
     step = done.step("queue")

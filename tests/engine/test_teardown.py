@@ -276,6 +276,12 @@ def test_next_years_service_and_task_definitions_are_not_touched(
     )
 
 
+def swept(run: Run) -> bool:
+    """Whether dead machines' alarms were looked for."""
+    duty = run.duty("alarm-cleanup")
+    return duty is not None and duty.last_at is not None
+
+
 def test_alarms_that_a_stale_list_does_not_show_are_deleted_all_the_same(
     aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
@@ -284,7 +290,7 @@ def test_alarms_that_a_stale_list_does_not_show_are_deleted_all_the_same(
     aws.faults.add("cloudwatch:DescribeAlarms", Fault.STALE, times=None)
     run = rig.register(launch).run
     # What is answered first is what is answered ever after, and there is no alarm yet.
-    rig.until(run, lambda now: (duty := now.duty("alarm-cleanup")) is not None and duty.last_at)
+    rig.until(run, swept)
     assert not rig.split(launch)[0]["alarms"]
     rig.until_state(run, State.DRAINING)
     assert rig.split(launch)[0]["alarms"]

@@ -116,7 +116,7 @@ def test_a_step_that_hangs_keeps_no_machine_and_no_other_step(
 def test_nothing_that_a_plugin_raises_gets_out(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, error: BaseException
 ) -> None:
-    raised = []
+    raised: list[State] = []
 
     def act(context: Context) -> StepResult:
         if len(raised) < 3:

@@ -1,5 +1,6 @@
 """Tags on spot fleet requests, and alarms whose actions are switched off and on."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,7 @@ def test_an_unknown_fleet_fails_the_call_for_all(client: Client, fleet: str) -> 
     before = tags(client, fleet)
     wanted = [fleet, "sfr-00000000-0000-4000-8000-000000000000"]
     for call in (client("ec2").create_tags, client("ec2").delete_tags):
-        code, _ = refusal(
-            lambda call=call: call(Resources=wanted, Tags=[{"Key": "a", "Value": "b"}])
-        )
+        code, _ = refusal(partial(call, Resources=wanted, Tags=[{"Key": "a", "Value": "b"}]))
         assert code == "InvalidSpotFleetRequestId.NotFound"
     assert tags(client, fleet) == before
 

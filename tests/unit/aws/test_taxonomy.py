@@ -233,10 +233,11 @@ def test_an_endpoint_that_is_no_address_is_said_to_be_one() -> None:
 
 
 def test_a_refusal_where_no_permission_is_needed_names_none() -> None:
-    refused = boto.ClientError(
-        {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
-        "GetCallerIdentity",
-    )
+    response: Any = {
+        "Error": {"Code": "AccessDenied"},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
+    refused = boto.ClientError(response, "GetCallerIdentity")
     error = translate(op.GET_CALLER_IDENTITY, refused)
     assert isinstance(error, Denied)
     assert "None" not in str(error)

@@ -406,7 +406,7 @@ def test_a_file_that_another_process_makes_while_it_is_looked_at_is_not_foreign(
     open_store: OpenStore, make_run: MakeRun, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = connection._database
-    others = []
+    others: list[Path] = []
 
     def make_it_first(statement: str) -> None:
         if "sqlite_master" not in statement or others:
