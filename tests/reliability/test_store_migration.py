@@ -42,8 +42,8 @@ def costs(db):
         os.kill(os.getpid(), signal.SIGKILL)
 
 migrate = connection._migrate
-def and_die(db):
-    migrate(db)
+def and_die(db, path):
+    migrate(db, path)
     os.kill(os.getpid(), signal.SIGKILL)
 
 if {die!r} == "in the middle":
