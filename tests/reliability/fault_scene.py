@@ -20,8 +20,9 @@ from dcp_engine.status import status_of
 from tests.engine.rig import Rig, leftovers
 
 HOUR = timedelta(hours=1)
-# A count a minute, each tried eight times at most, and half as much again for all the rest.
-MOST_REQUESTS_AN_HOUR = 60 * 8 * 3 // 2
+# A count a minute, each tried eight times at most; or the five steps of a teardown that ask for the
+# queue and the service first, and as much again for all the rest.
+MOST_REQUESTS_AN_HOUR = 60 * 15
 # Two questions of a request's time limit each may come before the first cancel, and one tick.
 SOON = timedelta(minutes=2)
 
