@@ -83,6 +83,13 @@ class Kind:
         """Whether a call that it strikes looks like a good one, so that nobody can tell."""
         return self.fault in {Fault.STALE, Fault.ZERO_COUNTS, Fault.SHORT_PAGES}
 
+    def may_be_believed(self, operation: Operation) -> bool:
+        """Whether nobody can tell before the next look that this operation was struck.
+
+        A success of DeleteAlarms has no body (Amazon CloudWatch API Reference).
+        """
+        return self.hides or (operation is op.DELETE_ALARMS and self.fault is Fault.EMPTY_BODY)
+
     def __str__(self) -> str:
         told = (self.details.get("key"), self.details.get("code"), self.details.get("called"))
         return "-".join([self.fault.name, *(str(part) for part in told if part)])

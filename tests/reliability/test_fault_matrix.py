@@ -145,7 +145,7 @@ def go_through(make: Make, case: Case) -> None:
     assert rule.hits
     assert world.struck_in[0] is case.state
     first = then.struck(world)[0].at
-    if case.span is AN_HOUR and not case.kind.hides:
+    if case.span is AN_HOUR and not case.kind.may_be_believed(case.operation):
         # Whatever is tried again after half an hour, and fails again, is told right then.
         world.until(lambda _: world.clock.now() >= first + HOUR / 2)
         hits = rule.hits

@@ -86,9 +86,13 @@ def _hopeless(world: World) -> bool:
         service=world.launch.service,
         desiredCount=world.opening.machines + 2,
     )
+    _have_a_fleet(world)
+    return False
+
+
+def _have_a_fleet(world: World) -> None:
     if not any(fleet.live or fleet.state == "submitted" for fleet in world.fleets()):
         hands.start_cluster_again(world, world.opening.machines)
-    return False
 
 
 def _see_to_the_end(world: World) -> None:
@@ -101,6 +105,9 @@ def _see_to_the_end(world: World) -> None:
             return
         if world.clock.now() > until:
             break
+        if run.state.watches and run.problem("no-capacity"):
+            # Nobody could before the run knew of the last one.
+            _have_a_fleet(world)
         check(world)
         world.clock.advance(world.pause(report))
     require(
