@@ -1,8 +1,9 @@
 """The composition root: what the command line may ask for, wired together once."""
 
+import os
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,10 +22,12 @@ from dcp_engine.errors import (
     StoreUnwritable,
 )
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
+from dcp_engine.selection import Selection
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
     from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
     from dcp_engine.ports import Cloud
     from dcp_engine.register import Registered
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 # How soon a driver that waits for another one to go looks again, so that it takes over promptly.
 _FOLLOW: Final = timedelta(seconds=5)
+# How long a driver stays after its run's end for what could not be told at once.
+_LAST_WORDS: Final = timedelta(minutes=5)
 # How soon a pausing driver hears what a person asks for.
 _EAR: Final = timedelta(seconds=1)
 
@@ -56,7 +61,7 @@ class App:
         profile: str | None = None,
         clock: Clock | None = None,
         label: str = "dcp-engine",
-        extra_plugins: Mapping[str, object] | None = None,
+        plugins: Selection | None = None,
         crash: CrashPoint = no_crash,
     ) -> None:
         self.database = database
@@ -65,7 +70,7 @@ class App:
         self._profile = profile
         self._clock = clock or SystemClock()
         self._label = label
-        self._extra_plugins = dict(extra_plugins or {})
+        self._selection = plugins or Selection()
         self._crash = crash
 
     # What needs the store alone.
@@ -200,11 +205,31 @@ class App:
                 warned = obstacle
                 if look and not obstacle:
                     look(run)
-                if not run.live or self._wait(run_id, stop, pause.total_seconds()):
+                if not run.live:
+                    self._tell_the_rest(run, stop, warn)
+                    return run
+                if self._wait(run_id, stop, pause.total_seconds()):
                     return run
         finally:
             if lease:
                 self._engine.let_go(lease)
+
+    def _tell_the_rest(self, run: Run, stop: Stop, warn: Callable[[str], None]) -> None:
+        """Whoever is told of a run's end by a plugin may be hard to reach in that very moment."""
+        end = self._clock.monotonic() + _LAST_WORDS.total_seconds()
+        said = False
+        with suppress(StoreUnwritable):
+            while self._store.due(run.id, self._clock.now() + _LAST_WORDS):
+                if not said:
+                    warn(
+                        f"{run.names.app_name} has ended. Some messages about it are still to be "
+                        "told: that is tried for five minutes more, and Ctrl-C leaves them to the "
+                        "next `dcp-engine tick --all`."
+                    )
+                said = True
+                if self._clock.monotonic() >= end or stop.wait(_FOLLOW.total_seconds()):
+                    return
+                self._engine.tick(run.id)
 
     def _wait(self, run_id: str, stop: Stop, seconds: float) -> bool:
         """Pause until the next tick; True when it is time to go.
@@ -371,14 +396,23 @@ class App:
 
     @cached_property
     def _plugins(self) -> "Plugins":
-        from dcp_engine.builtin import built_in  # noqa: PLC0415
+        from dcp_engine import __version__  # noqa: PLC0415
+        from dcp_engine.builtin import BUILT_IN  # noqa: PLC0415
+        from dcp_engine.plugin_sources import from_package  # noqa: PLC0415
         from dcp_engine.plugins import Plugins  # noqa: PLC0415
+        from dcp_engine.settings import of_plugins  # noqa: PLC0415
 
-        plugins = Plugins(built_in())
-        for name, plugin in self._extra_plugins.items():
-            plugins.add(name, plugin)
-        plugins.load_installed()
+        plugins = Plugins(environ=of_plugins(os.environ))
+        plugins.load(from_package(BUILT_IN, __version__), self._selection)
         return plugins
+
+    @cached_property
+    def plugin_desk(self) -> "PluginDesk":
+        """What a person may ask about the plugins."""
+        from dcp_engine.plugin_desk import PluginDesk, RememberedRuns  # noqa: PLC0415
+
+        records = RememberedRuns(lambda live: self._reader.runs(live=live), self.find, self.history)
+        return PluginDesk(self._plugins, self.settings, self._clock, records)
 
     @cached_property
     def _engine(self) -> "Engine":
@@ -397,3 +431,10 @@ class App:
             holder=this_process(self._label),
             is_dead=is_dead,
         )
+
+
+def installed_plugins() -> list[str]:
+    """The names of the plugins that are installed; none of them is imported."""
+    from dcp_engine.plugin_sources import installed  # noqa: PLC0415 - seldom needed
+
+    return [source.name for source in installed()]

@@ -1,15 +1,26 @@
 """What a duty or a teardown step is handed, and the writing it may do."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
+from dcp_engine.answers import LONGEST_NAME, short
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import Refused
 from dcp_engine.model import DutyRecord, Run, Settings, Step, with_duty, with_step
 from dcp_engine.ports import Aws
+from dcp_engine.store.codec import apart, encode
+
+# What is remembered is written with every change to the run.
+_MOST_BYTES: Final = 1_000_000
+_DEEPEST: Final = 30
+# What people and programs take for the engine's own word.
+_KINDS_OF_THE_ENGINE: Final = frozenset(
+    {"state", "problem", "problem-over", "problem-lasts", "step"}
+)
 
 
 class DutyContext:
@@ -19,17 +30,21 @@ class DutyContext:
         self._drive = drive
         self._name = name
         self._closed = False
+        self._shown: tuple[Run, Run] | None = None
         self.aws = aws
         self.clock = clock
         self.settings = settings
 
     @property
     def run(self) -> Run:
-        return self._drive.run
+        run = self._drive.run
+        if self._shown is None or self._shown[0] is not run:
+            self._shown = run, apart(run, Run)
+        return self._shown[1]
 
     @property
     def memory(self) -> Mapping[str, Any]:
-        return self._record(self._drive.run).memory
+        return plain(self._remembered(self._drive.run), "the memory")
 
     def machines(self) -> tuple[str, ...]:
         return self._drive.machine_ids()
@@ -47,13 +62,18 @@ class DutyContext:
             raise Refused(
                 f"{self._name} has had its time, so nothing that it wants to write down now is"
             )
-        change = unchanged if run is None else _bounded(run)
-        remembered = None if memory is None else dict(memory)
-        said = text if event and self._is_news(text) else None
-        self._drive.commit(
-            lambda now: self._remember(change(now), remembered, said),
-            events=[(event, text, data or {})] if event and said is not None else [],
-        )
+        # What is the caller's is all looked at here, before anything is held that others wait for.
+        change = unchanged if run is None else _bounded(self.run, run)
+        remembered = None if memory is None else plain(memory, "the memory")
+        said = None
+        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        if event is not None:
+            _check_kind(event)
+            text = short(text)
+            if self._is_news(text):
+                said = text
+                events = [(event, text, plain(data or {}, "the data of an event"))]
+        self._drive.commit(lambda now: self._remember(change(now), remembered, said), events=events)
 
     def close(self) -> None:
         """From now on nothing is written for it; one that was left behind may still try."""
@@ -62,6 +82,9 @@ class DutyContext:
     def _is_news(self, text: str) -> bool:
         """Whether this has not been told before; what a duty does again, it tells again."""
         return True
+
+    def _remembered(self, run: Run) -> Mapping[str, Any]:
+        return self._record(run).memory
 
     def _record(self, run: Run) -> DutyRecord:
         return run.duty(self._name) or DutyRecord(name=self._name)
@@ -72,26 +95,89 @@ class DutyContext:
         return with_duty(run, replace(self._record(run), memory=memory))
 
 
-def _bounded(change: Callable[[Run], Run]) -> Callable[[Run], Run]:
-    """The change, as far as it is one that a duty or a step may make; else it raises Refused.
+def plain(values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """A copy of its own, as another process would read it from the database.
+
+    Raises Refused for what is too big or too deep to be carried along with every change, and
+    TypeError for what JSON cannot hold.
+    """
+    body = encode(dict(values))
+    if len(body) > _MOST_BYTES:
+        raise Refused(
+            f"{what} would take {len(body)} bytes, and {_MOST_BYTES} is the most: it is written "
+            "with every change to the run. Keep what is big in a file of your own"
+        )
+    copy: dict[str, Any] = msgspec.json.decode(body)
+    if _depth(copy) > _DEEPEST:
+        raise Refused(f"{what} has more than {_DEEPEST} levels, one in another")
+    return copy
+
+
+def _depth(value: object) -> int:
+    deepest, level = 0, [value]
+    while level:
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        deepest += 1
+    return deepest
+
+
+def _check_kind(event: str) -> None:
+    if not isinstance(event, str) or not event.isprintable() or len(event) > LONGEST_NAME:
+        raise Refused(f"an event cannot be of the kind {event!r:.100}")
+    if event in _KINDS_OF_THE_ENGINE:
+        raise Refused(f"events of the kind {event} are the engine's own; give yours another kind")
+
+
+def _bounded(before: Run, change: Callable[[Run], Run]) -> Callable[[Run], Run]:
+    """The change, as far as it is one that a duty or a step may make; else Refused is raised.
 
     What a run is called and what was recorded as its own decides what may be changed in AWS, and
     its state whether machines are stopped: those are the engine's alone to write.
     """
+    after = change(before)
+    if not isinstance(after, Run):
+        raise _too_much(before)
+    try:
+        after = apart(after, Run)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise Refused(f"A plugin wanted to write down what no run can hold: {error}") from error
+    if _without_what_is_free(after) != _without_what_is_free(before):
+        raise _too_much(before)
+    _check_moments(after)
+    old = {fleet.id: fleet.target for fleet in before.fleets}
+    targets = {fleet.id: fleet.target for fleet in after.fleets if fleet.target != old[fleet.id]}
 
-    def bounded(before: Run) -> Run:
-        after = change(before)
-        if not isinstance(after, Run) or _without_what_is_free(after) != _without_what_is_free(
-            before
-        ):
-            raise Refused(
-                f"A plugin tried to change more of the run {before.names.app_name} than the target "
-                "of its fleets, the latest count and cheapest mode. Nothing was written, and "
-                "nothing was done in AWS"
-            )
-        return after
+    def bounded(now: Run) -> Run:
+        fleets = tuple(replace(f, target=targets.get(f.id, f.target)) for f in now.fleets)
+        return replace(
+            now,
+            fleets=fleets,
+            reading=now.reading if after.reading == before.reading else after.reading,
+            cheapest=now.cheapest if after.cheapest == before.cheapest else after.cheapest,
+        )
 
     return bounded
+
+
+def _too_much(run: Run) -> Refused:
+    return Refused(
+        f"A plugin tried to change more of the run {run.names.app_name} than the target of its "
+        "fleets, the latest count and cheapest mode. Nothing was written, and nothing was done in "
+        "AWS"
+    )
+
+
+def _check_moments(run: Run) -> None:
+    moments = [run.reading.at] if run.reading else []
+    if run.cheapest:
+        moments += filter(None, [run.cheapest.engaged_at, run.cheapest.acted_at])
+    if any(moment.utcoffset() is None for moment in moments):
+        raise Refused("A plugin wanted to write down a moment without its time zone")
 
 
 def _without_what_is_free(run: Run) -> Run:
@@ -102,9 +188,8 @@ def _without_what_is_free(run: Run) -> Run:
 class StepContext(DutyContext):
     """`hookspecs.Context` for the teardown step called `name`."""
 
-    @property
-    def memory(self) -> Mapping[str, Any]:
-        return self._step(self._drive.run).progress
+    def _remembered(self, run: Run) -> Mapping[str, Any]:
+        return self._step(run).progress
 
     def _step(self, run: Run) -> Step:
         return run.step(self._name) or Step(name=self._name)

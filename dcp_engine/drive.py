@@ -169,17 +169,26 @@ class Drive:
         """Write down one event."""
         self.commit(events=[(kind, text, data)])
 
-    def failed(self, name: str, text: str, error: BaseException) -> None:
-        """A problem that an error makes.
+    def failed(
+        self,
+        name: str,
+        text: str,
+        error: BaseException,
+        *,
+        stranger: bool = False,
+        change: Change = unchanged,
+    ) -> None:
+        """A problem that an error makes; `change` is written with it.
 
         An AWS that cannot be reached is one problem, whatever it hinders: what else is wrong shows
-        when it can be reached again.
+        when it can be reached again. That is not believed on the word of a `stranger` alone.
         """
-        if isinstance(error, Unreachable):
+        if isinstance(error, Unreachable) and (self.cut_off or not stranger):
             self.cut_off = True
-            self.problem(UNREACHABLE, _cut_off(self._run))
+            self.problem(UNREACHABLE, _cut_off(self._run), change=change)
         else:
-            self.problem(name, text, needs_person=isinstance(error, NEEDS_PERSON))
+            person = isinstance(error, NEEDS_PERSON)
+            self.problem(name, text, needs_person=person, change=change)
 
     def problems(
         self,
@@ -230,15 +239,12 @@ class Drive:
                 consumed=consumed,
             )
 
-    def problem(self, name: str, text: str, *, needs_person: bool = False) -> None:
-        """Begin one problem, or reword it."""
-        self.problems(
-            {
-                name: Problem(
-                    name=name, since=self._clock.now(), text=text, needs_person=needs_person
-                )
-            }
-        )
+    def problem(
+        self, name: str, text: str, *, needs_person: bool = False, change: Change = unchanged
+    ) -> None:
+        """Begin one problem, or reword it; `change` is written with it."""
+        begun = Problem(name=name, since=self._clock.now(), text=text, needs_person=needs_person)
+        self.problems({name: begun}, change=change)
 
     def seen_machines(self, fleet_of: Mapping[str, str]) -> None:
         """Record machines, given as instance id → fleet id, that were not known yet."""

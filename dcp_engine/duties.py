@@ -1,14 +1,15 @@
 """Duties: what plugins do while a run is in a state, on a schedule kept in the store."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec.structs import replace
 
+from dcp_engine.answers import duty_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import DutyContext
-from dcp_engine.drive import Drive
+from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import (
     Credentials,
     LeaseLost,
@@ -16,88 +17,149 @@ from dcp_engine.errors import (
     StoreError,
 )
 from dcp_engine.hookspecs import Duty, DutyResult
-from dcp_engine.isolation import within
-from dcp_engine.model import DutyRecord, Run, Settings, with_duty
-from dcp_engine.plugins import in_words
+from dcp_engine.model import DutyRecord, Observation, Run, Settings, with_duty
+from dcp_engine.plugin_facts import Owned
+from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 
 LONGEST_PAUSE = timedelta(hours=1)
+# What a third party may take of a tick that others wait for.
+THIRD_PARTY_PATIENCE = timedelta(minutes=1)
+# A third party's duty that has failed so often on end, four hours by then, is left alone.
+SUSPENDED_AFTER = 10
+SUSPENDED_FOR = timedelta(days=1)
+_MOST_OBSERVATIONS = 50
 _ENDS_THE_TICK = (LeaseLost, Credentials, OutOfTime, StoreError)
 
 
-def do_duties(
-    drive: Drive, aws: Aws, clock: Clock, settings: Settings, duties: Sequence[Duty]
-) -> None:
-    """Do every duty that is due in the run's state, until somebody asks for an abort.
+class Duties:
+    """Does the duties of one run that are due."""
 
-    Raises LeaseLost, Credentials, OutOfTime, StoreError.
-    """
-    for duty in duties:
-        if drive.abort_wished():
-            return
-        if _is_due(drive.run, duty, clock):
-            _do(drive, DutyContext(drive, aws, clock, settings, duty.name), duty, clock, settings)
+    def __init__(
+        self, drive: Drive, aws: Aws, clock: Clock, settings: Settings, plugins: Plugins
+    ) -> None:
+        self._drive = drive
+        self._aws = aws
+        self._clock = clock
+        self._settings = settings
+        self._plugins = plugins
 
+    def do(self, duties: Sequence[Owned[Duty]]) -> None:
+        """Do every one that is due in the run's state, until somebody asks for an abort.
 
-def _is_due(run: Run, duty: Duty, clock: Clock) -> bool:
-    if run.state not in duty.states:
-        return False
-    record = run.duty(duty.name)
-    due = record.next_at if record else None
-    if due is None:
-        due = run.registered_at + duty.first_after
-    return due <= clock.now()
+        Raises LeaseLost, Credentials, OutOfTime, StoreError.
+        """
+        for owned in duties:
+            if self._drive.abort_wished():
+                return
+            if self._is_due(owned.item):
+                self._do(owned)
 
+    def _is_due(self, duty: Duty) -> bool:
+        run = self._drive.run
+        if run.state not in duty.states:
+            return False
+        record = run.duty(duty.name)
+        due = record.next_at if record else None
+        if due is None:
+            due = run.registered_at + duty.first_after
+        return due <= self._clock.now()
 
-def _do(drive: Drive, context: DutyContext, duty: Duty, clock: Clock, settings: Settings) -> None:
-    problem = f"duty-{duty.name}"
-    try:
-        result = within(drive.patience(), partial(duty.run, context))
-        if result is not None and not isinstance(result, DutyResult):
-            raise TypeError(f"the duty returned {result!r}")  # noqa: TRY301
-    except _ENDS_THE_TICK:
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        context.close()
-        _failed(drive, duty, error, clock, settings)
-        return
-    every = duty.every if result is None or result.next_in is None else result.next_in
-    now = clock.now()
+    def _do(self, owned: Owned[Duty]) -> None:
+        duty = owned.item
+        context = DutyContext(self._drive, self._aws, self._clock, self._settings, duty.name)
+        limit = self._drive.patience()
+        if owned.third_party:
+            limit = min(limit, THIRD_PARTY_PATIENCE)
+        try:
+            result = self._plugins.call(owned, limit, partial(_result, owned, context))
+        except _ENDS_THE_TICK as error:
+            # What a stranger raises says nothing of the lease, the database or the credentials.
+            # Where something is wrong with those, the next thing that the engine does tells it.
+            context.close()
+            if not owned.third_party or (isinstance(error, OutOfTime) and self._time_is_up()):
+                raise
+            self._failed(owned, error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+            context.close()
+            self._failed(owned, error)
+        else:
+            context.close()
+            self._succeeded(duty, result)
 
-    def done(run: Run) -> Run:
-        record = run.duty(duty.name) or DutyRecord(name=duty.name)
-        return with_duty(
-            run,
-            replace(record, last_at=now, next_at=now + every, failures=0, last_error=None),
+    def _time_is_up(self) -> bool:
+        return self._clock.monotonic() >= self._drive.deadline
+
+    def _succeeded(self, duty: Duty, result: DutyResult) -> None:
+        every = duty.every if result.next_in is None else result.next_in
+        now = self._clock.now()
+        problem = f"duty-{duty.name}"
+
+        def done(run: Run) -> Run:
+            record = run.duty(duty.name) or DutyRecord(name=duty.name)
+            return replace(
+                with_duty(
+                    run,
+                    replace(record, last_at=now, next_at=now + every, failures=0, last_error=None),
+                ),
+                observations=_seen(run, result.observations, now),
+            )
+
+        noted = every > timedelta(0) or self._drive.run.problem(problem) or result.observations
+        self._drive.problems(
+            {**result.problems, problem: None}, change=done if noted else unchanged
         )
 
-    if every > timedelta(0) or drive.run.problem(problem):
-        drive.commit(done)
-    drive.problems({**(result.problems if result else {}), problem: None})
-
-
-def _failed(
-    drive: Drive, duty: Duty, error: BaseException, clock: Clock, settings: Settings
-) -> None:
-    words = in_words(error)
-    now = clock.now()
-
-    def failed(run: Run) -> Run:
-        record = run.duty(duty.name) or DutyRecord(name=duty.name)
-        failures = record.failures + 1
+    def _failed(self, owned: Owned[Duty], error: BaseException) -> None:
+        duty = owned.item
+        words = self._plugins.in_words(error)
+        now = self._clock.now()
+        before = self._drive.run.duty(duty.name) or DutyRecord(name=duty.name)
+        failures = before.failures + 1
+        suspended = owned.third_party and failures >= SUSPENDED_AFTER
         # A permanent fault must not become a loop that hammers AWS.
         pause = min(
             LONGEST_PAUSE,
-            max(settings.poll_interval, timedelta(seconds=1)) * 2 ** min(failures - 1, 12),
+            max(self._settings.poll_interval, timedelta(seconds=1)) * 2 ** min(failures - 1, 12),
         )
-        return with_duty(
-            run, replace(record, next_at=now + pause, failures=failures, last_error=words)
+        if suspended:
+            pause = SUSPENDED_FOR
+
+        def failed(run: Run) -> Run:
+            record = run.duty(duty.name) or before
+            return with_duty(
+                run, replace(record, next_at=now + pause, failures=failures, last_error=words)
+            )
+
+        whose = f" of the plugin {owned.plugin}" if owned.third_party else ""
+        what = f"The duty {duty.name}{whose} could not be done: {words}."
+        if suspended:
+            self._drive.problem(
+                f"duty-{duty.name}",
+                f"{what} It has failed {failures} times on end and is suspended: it is tried once "
+                "a day only. Jobs and machines are not harmed by that. `dcp-engine plugins check` "
+                "may tell what it lacks.",
+                needs_person=True,
+                change=failed,
+            )
+            return
+        self._drive.failed(
+            f"duty-{duty.name}",
+            f"{what} It is tried again; jobs and machines are not harmed by that.",
+            error,
+            stranger=owned.third_party,
+            change=failed,
         )
 
-    drive.commit(failed)
-    drive.failed(
-        f"duty-{duty.name}",
-        f"The duty {duty.name} could not be done: {words}. It is tried again; jobs and machines "
-        "are not harmed by that.",
-        error,
-    )
+
+def _result(owned: Owned[Duty], context: DutyContext) -> DutyResult:
+    return duty_result(owned.item.run(context), third_party=owned.third_party)
+
+
+def _seen(run: Run, observations: Sequence[Observation], now: datetime) -> tuple[Observation, ...]:
+    """The run's observations with these in place of the older ones of their names."""
+    by_name = {seen.name: seen for seen in run.observations}
+    by_name |= {
+        seen.name: seen if seen.at is not None else replace(seen, at=now) for seen in observations
+    }
+    return tuple(by_name.values())[-_MOST_OBSERVATIONS:]

@@ -6,7 +6,7 @@ does the next tick: everything that matters is in the store.
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from dcp_engine.claims import ELSEWHERE, Claims, another_driver
 from dcp_engine.clock import Clock
 from dcp_engine.drive import UNREACHABLE, Drive
 from dcp_engine.durations import format_duration
-from dcp_engine.duties import do_duties
+from dcp_engine.duties import Duties
 from dcp_engine.errors import (
     AwsError,
     Credentials,
@@ -26,13 +26,15 @@ from dcp_engine.errors import (
     StoreUnwritable,
     Transient,
 )
+from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
+from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
 from dcp_engine.model import Event, Holder, Lease, Outcome, Run, Settings, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
-from dcp_engine.ports import Aws, Cancelled, Cloud
+from dcp_engine.ports import Aws, Cancelled, Cloud, Usage
 from dcp_engine.refile import read_again
 from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store
@@ -83,7 +85,10 @@ class Engine:
         self._is_dead = is_dead
         self._machine = RunMachine()
         self._duties = plugins.duties(settings)
-        self._steps = plugins.teardown_steps(settings)
+        self._steps = (
+            logs_step(plugins.log_exporters(settings), plugins),
+            *plugins.teardown_steps(settings),
+        )
         self._notifiers = plugins.notifiers()
 
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
@@ -127,9 +132,12 @@ class Engine:
             return
 
     def _drive(self, drive: Drive) -> None:
+        began, asked = self._clock.monotonic(), self._cloud.usage()
         aws = self._aws(drive, drive.deadline)
         mover = Mover(drive, self._machine, self._clock)
-        teardown = Teardown(drive, aws, self._clock, self._settings, self._steps)
+        teardown = Teardown(
+            drive, aws, self._clock, self._settings, steps=self._steps, plugins=self._plugins
+        )
         claims = Claims(drive, aws, self._clock, self._store.identity())
         was_live = drive.run.live
         try:
@@ -155,7 +163,21 @@ class Engine:
             drive.problem(_SLOW, _slow(drive.run, self._settings))
         remind(drive, self._clock)
         deliver(drive, self._store, self._plugins, self._clock)
+        self._let_look_on(drive, began, asked)
         self._schedule(drive, teardown)
+
+    def _let_look_on(self, drive: Drive, began: float, asked: Usage) -> None:
+        usage = self._cloud.usage()
+        tick = Tick(
+            at=self._clock.now(),
+            took=timedelta(seconds=self._clock.monotonic() - began),
+            calls=usage.calls - asked.calls,
+            retries=usage.retries - asked.retries,
+        )
+        self._plugins.ticked(drive.run, tick)
+        if drive.run.live:
+            # One that looks on may have failed now; a process of cron's has no other occasion.
+            self._report_plugins(drive)
 
     def _pass(
         self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown, claims: Claims
@@ -173,7 +195,7 @@ class Engine:
             ).one_pass()
         if drive.run.state.watches:
             if not claims.step_back():
-                do_duties(drive, aws, self._clock, self._settings, self._duties)
+                Duties(drive, aws, self._clock, self._settings, self._plugins).do(self._duties)
             obey(drive, mover)
         if drive.run.state is not State.TEARDOWN:
             return
@@ -190,7 +212,15 @@ class Engine:
                 watch.record_identities()
 
         if teardown.one_pass(know_what_is_left):
-            mover.move(Move.ALL_ENDED, "every step has ended")
+            summary = self._plugins.summary(drive.run)
+            # There is no other tick in which that could be told.
+            self._report_plugins(drive)
+            mover.move(
+                Move.ALL_ENDED,
+                "every step has ended",
+                lambda run: replace(run, summary=summary),
+                data={"summary": summary} if summary else {},
+            )
 
     def _is_ours(self, drive: Drive, aws: Aws) -> bool:
         """Whether the credentials open the account that the run was registered in."""

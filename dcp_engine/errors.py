@@ -94,6 +94,10 @@ class NotOurs(EngineError):
     """A changing call named something that was not recorded as the run's own; it was not made."""
 
 
+class PluginFailed(EngineError):
+    """A plugin did not do what it was asked for."""
+
+
 class Hangs(EngineError):
     """A plugin was asked for something and did not come back in time; `over` tells when it has."""
 

@@ -192,6 +192,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     ended: Ended | None = None
     reason: str | None = None
     attempts: int = 0
+    first_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
     next_at: datetime | None = None
@@ -209,6 +210,15 @@ class DutyRecord(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     last_error: str | None = None
     memory: dict[str, Any] = {}
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a duty saw beside the counts: a number, its unit, and when (by default: now)."""
+
+    name: str
+    value: float
+    unit: str = ""
+    at: datetime | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +336,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     machines_ended_at: datetime | None = None
     outcome: Outcome | None = None
     duties: tuple[DutyRecord, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    summary: dict[str, str] = {}
     steps: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
     next_tick_at: datetime | None = None

@@ -3,7 +3,8 @@
 The new state, its event and the problems that end with the old one are one commit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,12 +20,13 @@ _LASTING = (
     "account-unknown",
     "driven-elsewhere",
     "monitor-file",
+    "notify-",
     "plugin-",
     "step-",
     "unreachable",
 )
 # What the end of this run does not end.
-_STAYING = frozenset({"unwatched-fleet"})
+_STAYING = ("unwatched-fleet", "notify-")
 
 
 class Mover:
@@ -42,8 +44,11 @@ class Mover:
         change: Callable[[Run], Run] = unchanged,
         *,
         consumed: Iterable[Request] = (),
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a move, with its reason, what else changes with it and the wishes that ask for it.
+
+        `data` is for the event that tells of it.
 
         Raises ImpossibleMove.
         """
@@ -53,10 +58,10 @@ class Mover:
         moved = (
             "state",
             f"{before.state} → {state}: {reason}.",
-            {"from": before.state.value, "to": state.value, "move": move.value},
+            {"from": before.state.value, "to": state.value, "move": move.value, **(data or {})},
         )
         lasting = _LASTING if state is State.TEARDOWN else ()
-        over = () if state.watches else [p for p in before.problems if p.name not in _STAYING]
+        over = () if state.watches else [p for p in before.problems if not _stays(p.name)]
         self._drive.problems(
             {problem.name: None for problem in over if not problem.name.startswith(lasting)},
             change=lambda run: replace(change(run), state=state, state_since=now),
@@ -64,3 +69,7 @@ class Mover:
             consumed=consumed,
             moot=True,
         )
+
+
+def _stays(problem: str) -> bool:
+    return problem.startswith(_STAYING)

@@ -1,30 +1,68 @@
 """Telling events, after they were committed: at least once, in order, for up to 72 hours."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dcp_engine.clock import Clock
 from dcp_engine.drive import Drive
 from dcp_engine.plugins import Plugins
-from dcp_engine.store.protocol import Store
+from dcp_engine.store.protocol import Delivery, Store
 
 GIVE_UP_AFTER = timedelta(hours=72)
+# Shared by all notifiers: the next look at the run must not wait for somebody's slow messages.
+_AT_MOST = timedelta(seconds=30)
+# An hour has passed by then.
+_HOPELESS = 8
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
 
 
 def deliver(drive: Drive, store: Store, plugins: Plugins, clock: Clock) -> None:
-    """Tell every event that is due, through its notifier; a failing one holds only itself up."""
-    silent: set[str] = set()
+    """Tell every event that is due, through its notifier.
+
+    A slow or failing one holds only itself up: each has its share of the time, and tells one event
+    at least.
+    """
+    waiting: dict[str, list[Delivery]] = {}
     for delivery in store.due(drive.run.id, clock.now()):
-        if delivery.notifier in silent:
-            continue
-        error = plugins.notify(delivery.notifier, drive.run, delivery.event)
-        now = clock.now()
-        if error is None:
-            store.delivered(delivery, now)
-            continue
-        # Order is kept per notifier: what comes after waits for this one.
-        silent.add(delivery.notifier)
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(delivery.attempts, 10))
-        old = now - delivery.event.at > GIVE_UP_AFTER
-        store.delivery_failed(delivery, error, None if old else now + pause)
+        waiting.setdefault(delivery.notifier, []).append(delivery)
+    for notifier, deliveries in waiting.items():
+        end = clock.monotonic() + _AT_MOST.total_seconds() / len(waiting)
+        for delivery in deliveries:
+            error = plugins.notify(notifier, drive.run, delivery.event)
+            if error is None:
+                store.delivered(delivery, clock.now())
+                drive.problems({f"notify-{notifier}": None})
+            else:
+                _put_off(drive, store, delivery, error, clock.now())
+            if error is not None or clock.monotonic() >= end:
+                # Order is kept: what comes after waits for this one.
+                break
+
+
+def _put_off(drive: Drive, store: Store, delivery: Delivery, error: str, now: datetime) -> None:
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(delivery.attempts, 10))
+    old = now - delivery.event.at > GIVE_UP_AFTER
+    store.delivery_failed(delivery, error, None if old else now + pause)
+    name = f"notify-{delivery.notifier}"
+    problem = drive.run.problem(name)
+    if problem or delivery.attempts:
+        # What goes through at the second try is no trouble for anybody to hear of. And what needs a
+        # person needs one until it is over: with each that is told anew there is more to tell.
+        drive.problem(
+            name,
+            _failed(delivery.notifier, error, given_up=old),
+            needs_person=delivery.attempts + 1 >= _HOPELESS
+            or (problem is not None and problem.needs_person),
+        )
+
+
+def _failed(notifier: str, error: str, *, given_up: bool) -> str:
+    after = (
+        "It was given up after 72 hours; the history has what it would have told."
+        if given_up
+        else "It is tried again, for 72 hours, and what came after it waits."
+    )
+    return (
+        f"The plugin {notifier} could not tell what happened: {error}. {after} The run goes on all "
+        "the same."
+    )

@@ -296,6 +296,13 @@ class Aws(Protocol):
     def bucket(self) -> Bucket: ...
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What this process has asked of AWS so far: every request sent, and those that repeat one."""
+
+    calls: int
+    retries: int
+
+
 class Cloud(Protocol):
     """The way to AWS of one process: sessions, regions, retries."""
 
@@ -318,6 +325,9 @@ class Cloud(Protocol):
         nothing more is asked or retried. `guard` is called before every changing call and every
         retry of one; it raises when the driver may not change anything any more.
         """
+
+    def usage(self) -> Usage:
+        """How much AWS was asked."""
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

@@ -13,7 +13,13 @@ EVERY = timedelta(hours=24)
 
 
 def remind(drive: Drive, clock: Clock) -> None:
-    """One event for each problem that was last told a day ago or longer."""
+    """One event for each problem that was last told a day ago or longer, of a live run.
+
+    What stands when a run has ended is about telling itself, and each telling of that would have to
+    be told for days again.
+    """
+    if not drive.run.live:
+        return
     now = clock.now()
     lasting = [p for p in drive.run.problems if now - (p.told_at or p.since) >= EVERY]
     if not lasting:

@@ -5,7 +5,7 @@ Everything that is wrong, wherever it stands, is said at once, with its place an
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,27 @@ from dcp_engine.crash import CRASH_VARIABLE
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
 from dcp_engine.model import Settings
-from dcp_engine.text_input import kind, nearest, quoted, read_text, shown
+from dcp_engine.selection import PLUGINS_VARIABLE, Choice, Selection, name_of, names_in, names_of
+from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
 
-__all__ = ["Described", "Loaded", "describe", "format_duration", "load", "parse_duration"]
+__all__ = [
+    "Described",
+    "Loaded",
+    "Selection",
+    "describe",
+    "format_duration",
+    "load",
+    "parse_duration",
+]
 
 PREFIX = "DCP_ENGINE_"
 CONFIG_VARIABLE = "DCP_ENGINE_CONFIG"
-RESERVED_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, "DCP_ENGINE_DB", "DCP_ENGINE_PLUGINS", CRASH_VARIABLE}
-)
+RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, "DCP_ENGINE_DB", PLUGINS_VARIABLE, CRASH_VARIABLE})
 """Variables with the prefix that are not settings."""
 
 _FILE_ONLY = ("db", "region", "profile")
+_PLUGIN_LISTS = ("plugins", "disable")
+_OF_A_PLUGIN = " (a plugin's variable is an error where that plugin is not installed)"
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +50,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     db: Path | None = None
     region: str | None = None
     profile: str | None = None
+    plugins: Selection = Selection()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,17 +132,23 @@ _RULES: Mapping[str, _Rule] = {
 
 
 def load(
-    *, flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
+    *,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    config: Path | None = None,
+    installed: Callable[[], Iterable[str]] = tuple,
 ) -> Loaded:
     """Settings from all their places.
 
     `flags` are by setting name, None for a flag that was not given; an empty variable counts as
     not set. `config` is the file to read, else DCP_ENGINE_CONFIG names it, else it is
-    `dcp-engine/config.toml` in the user's configuration directory, if there is one.
+    `dcp-engine/config.toml` in the user's configuration directory, if there is one. `installed`
+    gives the names of the installed plugins, whose variables are none of ours; it is asked only
+    where there is such a variable.
 
     Raises BadInput with everything that is wrong.
     """
-    gathered = _Gathered()
+    gathered = _Gathered(installed)
     path = _config_path(config, environ)
     if path:
         gathered.take_file(path)
@@ -145,7 +161,7 @@ def load(
             "runs that another process drives go on, and their machines are billed.",
             gathered.complaints,
         )
-    return Loaded(settings=settings, **gathered.beside)
+    return Loaded(settings=settings, plugins=gathered.plugins.selection(path), **gathered.beside)
 
 
 def describe() -> tuple[Described, ...]:
@@ -164,11 +180,18 @@ def describe() -> tuple[Described, ...]:
     )
 
 
+def of_plugins(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that may be a plugin's: `DCP_ENGINE_CHEAPEST_AFTER` is none of `cheapest`'s."""
+    ours = {*map(_variable, _RULES), *RESERVED_VARIABLES}
+    return {name: text for name, text in environ.items() if name not in ours}
+
+
 class _Gathered:
     """What has been said so far, where, and what is wrong with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, installed: Callable[[], Iterable[str]]) -> None:
         self.complaints: list[str] = []
+        self.plugins = Choice(installed)
         self.beside: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
         self._places: dict[str, str] = {}
@@ -190,17 +213,29 @@ class _Gathered:
                 self._take(key, value, place)
             elif key in _FILE_ONLY:
                 self._take_beside(key, value, place, path)
+            elif key in _PLUGIN_LISTS:
+                self._take_names(key, value, place, path)
+            elif isinstance(value, dict):
+                self.plugins.tables[key] = value
             else:
-                self._unknown(place, key, (*_RULES, *_FILE_ONLY))
+                self._unknown(place, key, (*_RULES, *_FILE_ONLY, *_PLUGIN_LISTS))
 
     def take_variables(self, environ: Mapping[str, str]) -> None:
         """Take over the settings of the environment."""
         settings = {_variable(name): name for name in _RULES}
+        if PLUGINS_VARIABLE in environ:
+            try:
+                self.plugins.only = names_of(environ[PLUGINS_VARIABLE])
+            except BadInput as error:
+                self.complaints.append(f"{PLUGINS_VARIABLE}: {error.what}")
         for variable in sorted(environ):
             if not variable.startswith(PREFIX) or variable in RESERVED_VARIABLES:
                 continue
+            if variable not in settings and self.plugins.has(variable):
+                continue
             if variable not in settings:
-                self._unknown(shown(variable), variable, (*settings, *RESERVED_VARIABLES))
+                names = (*settings, *RESERVED_VARIABLES)
+                self._unknown(shown(variable), variable, names, alike=PREFIX, more=_OF_A_PLUGIN)
             elif environ[variable]:
                 self._take(settings[variable], environ[variable], variable)
 
@@ -245,16 +280,32 @@ class _Gathered:
 
     def _take_beside(self, key: str, value: object, place: str, path: Path) -> None:
         try:
-            text = _line(value)
+            text = line(value)
             self.beside[key] = _database(text, path) if key == "db" else text
         except BadInput as error:
             self.complaints.append(f"{place}: {error.what}")
 
-    def _unknown(self, place: str, wrong: str, right: Iterable[str]) -> None:
-        known = sorted(right)
-        meant = nearest(wrong, known)
-        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
-        self.complaints.append(f"{place}: there is no such setting; {hint}")
+    def _take_names(self, key: str, value: object, place: str, path: Path) -> None:
+        try:
+            names = names_in(value, path.absolute().parent)
+        except BadInput as error:
+            self.complaints.append(f"{place}: {error.what}")
+            return
+        if key == "disable":
+            self.plugins.disabled = tuple(map(name_of, names))
+        else:
+            self.plugins.only = names
+
+    def _unknown(
+        self, place: str, wrong: str, right: Iterable[str], *, alike: str = "", more: str = ""
+    ) -> None:
+        """`alike` is what all of them begin with, which would make any two look similar."""
+        known = {name.removeprefix(alike): name for name in sorted(right)}
+        meant = nearest(wrong.removeprefix(alike), known)
+        hint = (
+            f"did you mean {known[meant]}?" if meant else f"there are {', '.join(known.values())}"
+        )
+        self.complaints.append(f"{place}: there is no such setting; {hint}{more}")
 
     def _said(self, name: str, settings: Settings) -> str:
         place = self._places.get(name, "the default")
@@ -314,13 +365,6 @@ def _count(value: object) -> int:
         return int(value)
     got = quoted(value) if isinstance(value, str) else kind(value)
     raise BadInput(f"it must be a whole number, like 3, and is {got}")
-
-
-def _line(value: object) -> str:
-    if isinstance(value, str) and value.strip() and value.isprintable():
-        return value
-    got = quoted(value) if isinstance(value, str) else kind(value)
-    raise BadInput(f"it must be some text in quotes, on one line, and is {got}")
 
 
 def _database(text: str, config: Path) -> Path:

@@ -12,6 +12,7 @@ from dcp_engine.model import (
     Fleet,
     Lease,
     Machine,
+    Observation,
     Outcome,
     Problem,
     Request,
@@ -89,6 +90,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     fleets: tuple[FleetStatus, ...]
     machines_seen: int
     machines_ended_at: datetime | None
+    observations: tuple[Observation, ...]
+    summary: dict[str, str]
     steps: tuple[StepStatus, ...]
     problems: tuple[Problem, ...]
     driver: str | None
@@ -172,6 +175,8 @@ def status_of(
         fleets=tuple(_fleet(fleet, run, machines) for fleet in run.fleets),
         machines_seen=machines_seen,
         machines_ended_at=run.machines_ended_at,
+        observations=run.observations,
+        summary=run.summary,
         steps=tuple(
             StepStatus(
                 name=step.name,

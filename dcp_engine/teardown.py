@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 
 from msgspec.structs import replace
 
+from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
 from dcp_engine.drive import Drive
+from dcp_engine.duties import THIRD_PARTY_PATIENCE
 from dcp_engine.errors import (
     Credentials,
     LeaseLost,
@@ -18,9 +19,9 @@ from dcp_engine.errors import (
     Transient,
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
-from dcp_engine.isolation import within
 from dcp_engine.model import Ended, Run, Settings, Step, with_step
-from dcp_engine.plugins import in_words
+from dcp_engine.plugin_facts import Owned
+from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
 from dcp_engine.words import counted
@@ -30,6 +31,8 @@ SHORTEST_PAUSE = timedelta(milliseconds=500)
 _SIDE_BY_SIDE = 8
 # What has failed so often, hours apart by then, may never pass.
 _HOPELESS = 20
+# So long may what a third party adds keep a run from its end, counted from its first attempt.
+THIRD_PARTY_LIMIT = timedelta(days=1)
 # What ends the whole tick rather than one step: nothing more may or can be done by this driver.
 _ENDS_THE_TICK = (LeaseLost, Credentials, StoreError)
 
@@ -45,18 +48,22 @@ class Teardown:
         aws: Aws,
         clock: Clock,
         settings: Settings,
-        steps: Sequence[TeardownStep],
+        *,
+        steps: Sequence[Owned[TeardownStep]],
+        plugins: Plugins,
     ) -> None:
         self._drive = drive
         self._aws = aws
         self._clock = clock
         self._settings = settings
-        self._steps = tuple(step for step in steps if step.name not in {FLEETS, LAST_LOOK})
+        self._steps = tuple(step for step in steps if step.item.name not in {FLEETS, LAST_LOOK})
+        self._strangers = {step.item.name: step.plugin for step in steps if step.third_party}
+        self._plugins = plugins
         self._stop = FleetStop(drive, aws, clock)
 
     def names(self) -> tuple[str, ...]:
         """Every step there is, in the order in which they are shown."""
-        return (FLEETS, *(step.name for step in self._steps), LAST_LOOK)
+        return (FLEETS, *(step.item.name for step in self._steps), LAST_LOOK)
 
     def one_pass(self, prepare: Callable[[], None]) -> bool:
         """Try every step that is due, each at most once; True when all have ended.
@@ -77,8 +84,12 @@ class Teardown:
     def next_at(self) -> datetime | None:
         """When the next step is due."""
         run = self._drive.run
+        # A plugin that was there once may have left a step behind.
+        unfinished = self._unfinished()
         moments = [
-            step.next_at for step in run.steps if step.ended is None and step.next_at is not None
+            step.next_at
+            for step in run.steps
+            if step.name in unfinished and step.next_at is not None
         ]
         return min(moments, default=None)
 
@@ -100,18 +111,25 @@ class Teardown:
     def _ready(self, tried: set[str]) -> dict[str, Attempt]:
         fleets = self._drive.run.step(FLEETS)
         ended = fleets is not None and fleets.ended is not None
+        unfinished = self._unfinished()
         return {
-            step.name: self._attempt(step)
+            step.item.name: self._attempt(step)
             for step in self._steps
-            if (ended or not step.after_machines) and self._is_due(step.name, tried)
+            if (ended or not step.item.after_machines)
+            and not step.item.needs & unfinished
+            and self._is_due(step.item.name, tried)
         }
 
-    def _attempt(self, step: TeardownStep) -> Attempt:
-        context = StepContext(self._drive, self._aws, self._clock, self._settings, step.name)
+    def _attempt(self, step: Owned[TeardownStep]) -> Attempt:
+        name = step.item.name
+        context = StepContext(self._drive, self._aws, self._clock, self._settings, name)
+        limit = self._drive.patience()
+        if step.third_party:
+            limit = min(limit, THIRD_PARTY_PATIENCE)
 
         def attempt() -> StepResult:
             try:
-                return within(self._drive.patience(), partial(step.run, context))
+                return self._plugins.call(step, limit, lambda: step_result(step.item.run(context)))
             finally:
                 context.close()
 
@@ -145,12 +163,14 @@ class Teardown:
     def _try(self, name: str, attempt: Attempt) -> None:
         try:
             result = attempt()
-            if not isinstance(result, StepResult):
-                raise TypeError(f"the step returned {result!r}")  # noqa: TRY301
-        except _ENDS_THE_TICK:
-            raise
-        except OutOfTime:
-            return
+        except _ENDS_THE_TICK as error:
+            # What a stranger raises says nothing of the lease, the database or the credentials.
+            if name not in self._strangers:
+                raise
+            self._failed(name, error)
+        except OutOfTime as error:
+            if name in self._strangers and self._clock.monotonic() < self._drive.deadline:
+                self._failed(name, error)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             self._failed(name, error)
         else:
@@ -159,24 +179,32 @@ class Teardown:
     def _succeeded(self, name: str, result: StepResult) -> None:
         self._drive.answered = True
         now = self._clock.now()
+        if not result.ended and self._is_over(name, now):
+            self._give_up(name, result.reason or "it was never done", now)
+            return
         ended = Ended(result.ended) if result.ended else None
 
         def moved(run: Run) -> Run:
             old = run.step(name) or Step(name=name)
             attempts = old.attempts + 1
-            pause = min(
+            first = old.first_at or now
+            pause = result.next_in or min(
                 max(self._settings.poll_interval, SHORTEST_PAUSE),
                 SHORTEST_PAUSE * 2 ** min(attempts - 1, 10),
             )
+            if name in self._strangers:
+                # Its time is over when it is over, whenever it wants to go on.
+                pause = min(pause, max(first + THIRD_PARTY_LIMIT - now, SHORTEST_PAUSE))
             step = replace(
                 old,
                 ended=ended,
                 reason=result.reason,
                 attempts=attempts,
+                first_at=first,
                 failures=0,
                 last_error=None,
                 ended_at=now if ended else None,
-                next_at=None if ended else now + (result.next_in or pause),
+                next_at=None if ended else now + pause,
             )
             return with_step(run, step)
 
@@ -184,12 +212,14 @@ class Teardown:
         if ended:
             text = f"{name}: {ended}" + (f" ({result.reason})" if result.reason else "")
             events.append(("step", text, {"step": name, "ended": ended.value}))
-        self._drive.commit(moved, events=events)
-        self._drive.problems({f"step-{name}": None})
+        self._drive.problems({f"step-{name}": None}, change=moved, because=events)
 
     def _failed(self, name: str, error: BaseException) -> None:
         now = self._clock.now()
-        words = in_words(error)
+        words = self._plugins.in_words(error)
+        if self._is_over(name, now):
+            self._give_up(name, words, now)
+            return
 
         def moved(run: Run) -> Run:
             old = run.step(name) or Step(name=name)
@@ -202,21 +232,51 @@ class Teardown:
                 old,
                 reason=None,
                 attempts=old.attempts + 1,
+                first_at=old.first_at or now,
                 failures=failures,
                 last_error=words,
                 next_at=now + pause,
             )
             return with_step(run, step)
 
-        run = self._drive.commit(moved)
+        run = moved(self._drive.run)
         step = run.step(name)
         tries = step.failures if step else 1
         may_pass = isinstance(error, Transient) and tries < _HOPELESS
-        text = _failure_text(run, name, words, tries, may_pass=may_pass)
-        self._drive.failed(f"step-{name}", text, error)
+        text = _failure_text(
+            run, name, words, tries, may_pass=may_pass, plugin=self._strangers.get(name)
+        )
+        # In one write: a process that dies here leaves no failure that nobody is told of.
+        stranger = name in self._strangers
+        self._drive.failed(f"step-{name}", text, error, stranger=stranger, change=moved)
+
+    def _is_over(self, name: str, now: datetime) -> bool:
+        """Whether a third party's step has had its time."""
+        step = self._drive.run.step(name)
+        first = step.first_at if step else None
+        return name in self._strangers and first is not None and now - first >= THIRD_PARTY_LIMIT
+
+    def _give_up(self, name: str, words: str, now: datetime) -> None:
+        """The run ends without what a plugin could not do in a day."""
+        reason = (
+            f"given up after a day, which is as long as the plugin {self._strangers[name]} may "
+            f"keep the run from its end: {words}"
+        )
+
+        def given_up(run: Run) -> Run:
+            step = run.step(name) or Step(name=name)
+            return with_step(
+                run, replace(step, ended=Ended.KEPT, reason=reason, ended_at=now, next_at=None)
+            )
+
+        told = ("step", f"{name}: kept ({reason})", {"step": name, "ended": "kept"})
+        self._drive.problems({f"step-{name}": None}, change=given_up, because=[told], moot=True)
 
 
-def _failure_text(run: Run, name: str, words: str, tries: int, *, may_pass: bool) -> str:
+def _failure_text(
+    run: Run, name: str, words: str, tries: int, *, may_pass: bool, plugin: str | None
+) -> str:
+    whose = f" of the plugin {plugin}" if plugin else ""
     money = (
         "All machines have ended, so nothing of this bills by the second."
         if run.machines_ended_at
@@ -230,6 +290,6 @@ def _failure_text(run: Run, name: str, words: str, tries: int, *, may_pass: bool
         else ""
     )
     return (
-        f"The teardown step {name} has failed {counted(tries, 'time')}: {words}. {money} "
+        f"The teardown step {name}{whose} has failed {counted(tries, 'time')}: {words}. {money} "
         f"It is tried again.{waive}"
     )

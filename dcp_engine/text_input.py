@@ -78,6 +78,14 @@ def kind(value: object) -> str:
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
+def line(value: object) -> str:
+    """A decoded value that is some text on one line. Raises BadInput for any other."""
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return value
+    got = quoted(value) if isinstance(value, str) else kind(value)
+    raise BadInput(f"it must be some text in quotes, on one line, and is {got}")
+
+
 def nearest(wrong: str, right: Iterable[str]) -> str | None:
     """The one of `right` that `wrong` was probably meant to be, whatever its case."""
     by_folded = {name.casefold(): name for name in right}

@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
-from dcp_engine.aws.session import Sessions
 from dcp_engine.model import Settings
 from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.short_cuts import models_read_once, sockets_spared
 from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
@@ -20,13 +18,7 @@ pytest_plugins = ["tests.matrices"]
 
 @pytest.fixture(scope="session", autouse=True)
 def _service_models_are_read_once() -> Iterator[None]:
-    """Every botocore session reads the models of AWS's services for itself: half a second's work.
-
-    They are the same for all, and botocore shares them between the clients of a session too.
-    """
-    shared = create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lambda *_: shared)
+    with models_read_once():
         yield
 
 
@@ -40,17 +32,10 @@ def aws(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simula
     with SimulatedAws(clock=clock, seed=1, timings=Timings()) as simulated:
         for name, value in simulated.environment().items():
             monkeypatch.setenv(name, value)
-        made = Sessions.client
-
-        def client(sessions: Sessions, service: str, region: str | None) -> Any:
-            found = made(sessions, service, region)
-            simulated.cut_short(found)
-            return found
-
-        # A third of the work of such a test would be connections and threads. The engine's calls
-        # go over the socket in tests/e2e, and here wherever a test orders one to break.
-        monkeypatch.setattr(Sessions, "client", client)
-        yield simulated
+        # The engine's calls go over the socket in tests/e2e, and here wherever a test orders one
+        # to break.
+        with sockets_spared(simulated):
+            yield simulated
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dcp_engine.aws.ecs import EcsService
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.logs import CloudWatchLogs
+from dcp_engine.aws.meter import Meter
 from dcp_engine.aws.s3 import S3Bucket
 from dcp_engine.aws.session import Sessions
 from dcp_engine.aws.spot import SpotCapacity
@@ -19,6 +20,7 @@ from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.model import Run, Settings
+from dcp_engine.ports import Usage
 
 
 class BotoCloud:
@@ -43,6 +45,7 @@ class BotoCloud:
         self._clock = clock
         self._rng = rng
         self._crash = crash
+        self._meter = Meter()
 
     @property
     def region(self) -> str | None:
@@ -70,8 +73,13 @@ class BotoCloud:
             rng=self._rng,
             deadline=deadline,
             crash=self._crash,
+            meter=self._meter,
         )
         return BotoAws(edge, run, StsIdentity(edge, self._sessions.key_fingerprint, self._accounts))
+
+    def usage(self) -> Usage:
+        """How much AWS was asked by this process."""
+        return self._meter.reading()
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

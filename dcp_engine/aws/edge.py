@@ -9,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.gate import Gate
+from dcp_engine.aws.meter import Meter
 from dcp_engine.aws.operations import Operation
 from dcp_engine.aws.taxonomy import translate, unreadable
 from dcp_engine.clock import Clock
@@ -40,10 +41,11 @@ class Edge:
         rng: random.Random,
         deadline: float,
         crash: CrashPoint = no_crash,
+        meter: Meter | None = None,
     ) -> None:
         """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`.
 
-        `crash` is called before and after every try of every call.
+        `crash` is called before and after every try of every call, `meter` counts them.
         """
         self._client = client
         self._gate = gate
@@ -52,6 +54,7 @@ class Edge:
         self._rng = rng
         self._deadline = deadline
         self._crash = crash
+        self._meter = meter or Meter()
 
     def call(
         self, operation: Operation, *, machine: str | None = None, **params: Any
@@ -126,11 +129,15 @@ class Edge:
             ends = self._clock.monotonic() + state.upcoming_sleep
             return state.attempt_number >= TRIES or ends >= self._deadline
 
+        def again(seconds: float) -> None:
+            self._clock.sleep(seconds)
+            self._meter.repeated()
+
         return Retrying(
             retry=retry_if_exception(_may_pass),
             wait=pause,
             stop=enough,
-            sleep=self._clock.sleep,
+            sleep=again,
             reraise=True,
         )(attempt)
 
@@ -148,6 +155,7 @@ class Edge:
         self._crash(f"before aws {operation.label}")
         try:
             method = getattr(self._client(operation.service), xform_name(operation.name))
+            self._meter.called()
             body = method(**params)
         except Exception as error:  # noqa: BLE001 - botocore's parsers raise anything
             raise translate(operation, error) from None

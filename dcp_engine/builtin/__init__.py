@@ -1,28 +1,28 @@
 """The engine's own behaviours, each a plugin with the rights of anyone's plugin."""
 
-from dcp_engine.builtin import (
-    alarms,
-    cheapest,
-    cluster,
-    dashboard,
-    downscale,
-    logs,
-    notifications,
-    queue,
-    service,
-)
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+_HERE = __name__
+
+BUILT_IN: Final[Mapping[str, str]] = {
+    name: f"{_HERE}.{name}"
+    for name in (
+        "logs",
+        "dashboard",
+        "cluster",
+        "queue",
+        "service",
+        "cheapest",
+        "downscale",
+        "alarms",
+        "notifications",
+    )
+}
+"""Every built-in plugin: name → module."""
 
 
 def built_in() -> dict[str, object]:
-    """Every built-in plugin by its name."""
-    return {
-        "alarms": alarms,
-        "downscale": downscale,
-        "cheapest": cheapest,
-        "service": service,
-        "queue": queue,
-        "cluster": cluster,
-        "dashboard": dashboard,
-        "logs": logs,
-        "notifications": notifications,
-    }
+    """Every built-in plugin by its name, loaded."""
+    return {name: import_module(module) for name, module in BUILT_IN.items()}

@@ -7,6 +7,8 @@ from typing import Final
 from dcp_engine.cli.terminal import Terminal
 
 WIDTH: Final = 100
+# Beside the longest of names.
+_NARROWEST: Final = 20
 
 
 def say_in_columns(
@@ -17,7 +19,7 @@ def say_in_columns(
     `margin` is what the lead begins with and every further line shall begin with too. A crontab
     line cannot be broken, so it is shown as far as it goes.
     """
-    width = WIDTH - len(lead)
+    width = max(WIDTH - len(lead), _NARROWEST)
     if len(text) > width and text.startswith("*/"):
         text = f"{text[: width - 4].rstrip()} ..."
     first, *rest = _Wrapper(width, break_on_hyphens=False).wrap(text) or [""]

@@ -66,11 +66,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def added(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A command of this name that somebody adds."""
+        return None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = args and not args[0].startswith("-") and args[0] not in self.lazy
         if unknown and not ctx.resilient_parsing:
+            if (command := self.added(ctx, args[0])) is not None:
+                return args[0], command, args[1:]
             near = difflib.get_close_matches(args[0], self.lazy, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"There is no command {args[0]!r}.{hint}")

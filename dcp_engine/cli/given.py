@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from dcp_engine import settings
-from dcp_engine.app import App
+from dcp_engine.app import App, installed_plugins
 from dcp_engine.cli.command import EverywhereOption, SettingOption, utf8
 from dcp_engine.cli.logs import start_logging
 from dcp_engine.crash import crash_point
@@ -91,7 +91,10 @@ def open_app(ctx: click.Context, label: str) -> App:
     options = given(ctx)
     start_logging(ctx, options.verbose, options.path("log-file"))
     loaded = settings.load(
-        flags=options.settings, environ=os.environ, config=options.path("config")
+        flags=options.settings,
+        environ=os.environ,
+        config=options.path("config"),
+        installed=installed_plugins,
     )
     region, profile = options.texts.get("region"), options.texts.get("profile")
     # The environment goes before the file. botocore reads these variables by itself; a region or
@@ -106,6 +109,7 @@ def open_app(ctx: click.Context, label: str) -> App:
         region=region or None,
         profile=profile or None,
         label=f"dcp-engine {label}",
+        plugins=loaded.plugins,
         crash=crash_point(os.environ),
     )
     ctx.call_on_close(app.close)

@@ -8,7 +8,7 @@ from dcp_engine.cli import words
 from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.standing import say_problems
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Outcome, RequestKind, State
+from dcp_engine.model import Observation, Outcome, RequestKind, State
 from dcp_engine.status import FleetStatus, Status, StepStatus
 from dcp_engine.words import counted
 
@@ -46,11 +46,13 @@ def in_full(
         rows.append(("dead letters", str(status.dead_letters)))
     rows += [("fleet", _fleet(fleet)) for fleet in status.fleets]
     rows.append(("machines", f"{status.machines_seen} seen so far"))
+    rows += [(seen.name, _observation(seen)) for seen in status.observations]
     if status.cheapest:
         acted = "has acted: one machine is requested" if status.cheapest_acted else "engaged"
         rows.append(("cheapest", acted))
     if status.keep_queue and status.outcome is not Outcome.RELEASED:
         rows.append(("queue", "stays, with the jobs in it: a person asked for that"))
+    rows += list(status.summary.items())
     rows += [(f"step {step.name}", _step(step)) for step in status.steps]
     if status.state is not State.EXPORTED:
         rows.append(("driver", _driver(status, now)))
@@ -114,6 +116,11 @@ def _jobs(status: Status) -> str:
 
 def _fleet(fleet: FleetStatus) -> str:
     return f"{fleet.id} {words.fleet_state(fleet.state)}, {words.machines([fleet])}"
+
+
+def _observation(seen: Observation) -> str:
+    unit = f" {seen.unit}" if seen.unit else ""
+    return f"{seen.value:g}{unit}" + (f" at {words.moment(seen.at)}" if seen.at else "")
 
 
 def _step(step: StepStatus) -> str:

@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
     "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
     "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),
+    "plugins": ("dcp_engine.cli.plugins:plugins", "Which plugins there are, and what they lack."),
+    "notify": ("dcp_engine.cli.notify:notify", "Send a test message through every notifier."),
     "iam-policy": (
         "dcp_engine.cli.iam_policy:iam_policy",
         "Print the AWS permissions that dcp-engine needs.",
@@ -46,6 +48,11 @@ in the database, and the next look at the run goes on from there. But nobody wat
 
 class Root(LazyGroup):
     """The group of all commands."""
+
+    def added(self, ctx: click.Context, name: str) -> click.Command | None:
+        from dcp_engine.cli.added import added_command  # noqa: PLC0415 - imports every plugin
+
+        return added_command(ctx, name, COMMANDS)
 
     def invoke(self, ctx: click.Context) -> None:
         out = terminal(ctx)

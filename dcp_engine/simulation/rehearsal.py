@@ -164,6 +164,8 @@ class Rehearsal:
             **self.aws.environment(),
             **ENGINE_SETTINGS,
             "DCP_ENGINE_CONFIG": str(nothing),
+            # Nobody is to be told of a run of pretence.
+            "DCP_ENGINE_PLUGINS": "",
         }
         news = WorldNews(self.aws, self.launch, self.plan.machines)
         with RealCommand(self.arguments, environment) as command:

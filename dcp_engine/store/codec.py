@@ -61,6 +61,15 @@ def convert(fields: dict[str, Any], type_: type[_T], *, what: str, path: Path) -
         raise _undecodable(what, path, error) from error
 
 
+def apart(value: _T, type_: type[_T]) -> _T:
+    """A copy with nothing in common, as another process would read it.
+
+    Raises TypeError for what JSON cannot hold, and msgspec's ValidationError for what is no value
+    of that type.
+    """
+    return msgspec.json.decode(encode(value), type=type_)
+
+
 def _undecodable(what: str, path: Path, error: Exception) -> StoreBroken:
     return StoreBroken(
         f"{what} in the database {path} cannot be read: {error}. Nothing was changed, neither in "

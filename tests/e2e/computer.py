@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from dcp_engine.model import Settings
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.surroundings import without_own_aws
 from dcp_engine.status import Status
-from tests.e2e.processes import Answer, Process, Terminal
+from tests.e2e.processes import COMMAND, Answer, Process, Terminal
 from tests.e2e.waiting import until
 
 SETTINGS: Mapping[str, str] = {
@@ -57,6 +57,8 @@ class Computer:
             "TZ": "UTC",
         }
         self._terminals = 0
+        self.command: Sequence[str] = COMMAND
+        """How dcp-engine is called on this computer."""
 
     def start(self, *arguments: object, **variables: str | None) -> Process:
         """Start a command whose output goes to files, as under cron."""
@@ -65,6 +67,7 @@ class Computer:
             [str(argument) for argument in arguments],
             self._environment(variables),
             self.directory / f"output{self._terminals}",
+            self.command,
         )
 
     def run(self, *arguments: object, **variables: str | None) -> Answer:

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from tests.e2e.waiting import PATIENCE, until
 
-_COMMAND: Final = (sys.executable, "-m", "dcp_engine")
+COMMAND: Final = (sys.executable, "-m", "dcp_engine")
 _AS_CONTROLLING_TERMINAL: Final = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -48,12 +48,16 @@ class Process:
     """A command whose output goes to files, from the start of a `with` block to its end at most."""
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], output: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Path,
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self._out, self._err = output.with_suffix(".out"), output.with_suffix(".err")
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [*_COMMAND, *arguments],
+                [*command, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -114,7 +118,7 @@ class Terminal:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
-        shown: list[str] = [sys.executable, "-c", _AS_CONTROLLING_TERMINAL, *_COMMAND, *arguments]
+        shown: list[str] = [sys.executable, "-c", _AS_CONTROLLING_TERMINAL, *COMMAND, *arguments]
         self._process = subprocess.Popen(
             shown,
             env={**environment, "NO_COLOR": "1", "COLUMNS": "200"},

@@ -64,12 +64,25 @@ class Rig:
         *,
         settings: Settings | None = None,
         plugins: dict[str, object] | None = None,
+        tables: dict[str, dict[str, object]] | None = None,
+        before: dict[str, object] | None = None,
+        patience: timedelta = timedelta(seconds=30),
+        disabled: tuple[str, ...] = (),
     ) -> None:
+        """`plugins` are a third party's, `tables` what the configuration file says to each.
+
+        Those of `before` have their turn before the built-in ones, as nobody else's do. `patience`
+        is for a hook that is no duty or step, `disabled` are built-in ones that are not loaded.
+        """
         self.aws = aws
         self.clock = clock
         self.settings = settings or Settings()
         self.database = directory / "runs.db"
         self._plugins = plugins or {}
+        self._tables = tables or {}
+        self._before = before or {}
+        self._patience = patience
+        self._disabled = disabled
         self._processes = 0
         self.dead: set[int] = set()
         self.restart()
@@ -85,7 +98,12 @@ class Rig:
         # change is for computers that lose their power, and this one does not.
         self.store._connection._db.execute("PRAGMA synchronous=OFF")
         self._own_store = CrashingStore(self.store, self.life.point)
-        self.plugins = Plugins({**built_in(), **self._plugins})
+        ours = {n: plugin for n, plugin in built_in().items() if n not in self._disabled}
+        self.plugins = Plugins(
+            {**self._before, **ours}, tables=self._tables, patience=self._patience
+        )
+        for name, plugin in self._plugins.items():
+            self.plugins.add(name, plugin)
         self.cloud = BotoCloud(
             profile=None,
             region=None,

@@ -221,8 +221,12 @@ def test_a_notifier_is_told_every_event_in_order_and_again_after_it_failed(
     run = rig.until_state(rig.register(launch).run, State.EXPORTED)
     moody.silent = False
     rig.clock.advance(3601)
-    rig.tick(run)
+    for _ in range(2):
+        # The second time it is told that it is told again.
+        rig.tick(run)
+        rig.clock.advance(1)
     assert moody.told == [event.id for event in rig.events(run)]
+    assert rig.run(run).problems == ()
 
 
 def test_a_fleet_that_aws_does_not_know_is_not_registered(

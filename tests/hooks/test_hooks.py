@@ -2,17 +2,23 @@
 
 import asyncio
 import inspect
+import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from dcp_engine.hookspecs import Hooks, hookimpl
+from dcp_engine.hookspecs import Hooks, Secret, hookimpl
 from dcp_engine.model import Ended, Event, Run, Settings, State
 from dcp_engine.plugins import Plugins
 from dcp_engine.simulation.launch import launch_run
@@ -21,7 +27,7 @@ from tests.engine.rig import Rig
 from tests.unit.runs import START, run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
-HEADINGS = re.findall(r"^## (.+)$", PAGE, flags=re.MULTILINE)
+HEADINGS = re.findall(r"^## (\w+\(.*\))$", PAGE, flags=re.MULTILINE)
 
 
 def example(hook: str) -> types.ModuleType:
@@ -61,6 +67,9 @@ def test_duties(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path)
     assert duty.last_at is not None
     assert duty.next_at - duty.last_at == timedelta(minutes=30)
     assert watched.problem("many-dead-letters") is None
+    (seen,) = watched.observations
+    assert (seen.name, seen.value, seen.unit) == ("failed jobs", 0, "jobs")
+    assert seen.at == duty.last_at
 
 
 def test_teardown_steps(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path) -> None:
@@ -73,12 +82,174 @@ def test_teardown_steps(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_pat
     assert len(rig.events(ended, "goodbye")) == 1
 
 
-def test_notify(capsys: pytest.CaptureFixture[str]) -> None:
-    plugins = Plugins({"example": example("notify")})
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
+    """The address of a web server on this computer, and what was posted to it."""
+    letters: list[str] = []
+
+    class Office(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            letters.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Office) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", letters
+        server.shutdown()
+
+
+def added(hook: str, table: dict[str, object] | None = None, **environ: str) -> Plugins:
+    """The page's example for a hook, as somebody's plugin."""
+    plugins = Plugins(tables={"example": table or {}}, environ=environ)
+    plugins.add("example", example(hook))
+    return plugins
+
+
+def test_options() -> None:
+    module = example("options")
+    seen = []
+
+    @hookimpl
+    def notify(options: object) -> None:
+        seen.append(options)
+
+    module.__dict__["notify"] = notify
+    plugins = Plugins(
+        tables={"example": {"token": "open sesame", "quiet_for": "90s"}},
+        environ={"DCP_ENGINE_EXAMPLE_ROOM": "lab", "DCP_ENGINE_OTHER_ROOM": "x"},
+    )
+    plugins.add("example", module)
+    assert plugins.failures == []
+    assert plugins.notify("example", run(), event("state")) is None
+    (found,) = seen
+    assert found == module.__dict__["Options"](
+        token=Secret("open sesame"), room="lab", quiet_for=timedelta(seconds=90)
+    )
+    assert "sesame" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({}, "token is missing"),
+        ({"token": "open sesame", "rom": "lab"}, "did you mean room?"),
+        ({"token": "open sesame", "at_most": 0}, "at_most"),
+    ],
+)
+def test_options_that_do_not_fit(table: dict[str, object], complaint: str) -> None:
+    (failure,) = added("options", table).failures
+    assert complaint in failure.error
+    assert "sesame" not in failure.error
+
+
+def test_log_exporters(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    rig = make_rig(plugins={"example": example("log_exporters")})
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    ended = rig.until_state(rig.register(launch).run, State.EXPORTED)
+    step = ended.step("logs")
+    assert step is not None
+    assert (step.ended, step.failures) == (Ended.DONE, 0)
+    assert step.reason is not None
+    for group in ("Exp1", "Exp1_perInstance"):
+        assert f"{group} is at exp1-bucket/exportedlogs/{group}, until" in step.reason
+    assert len(rig.events(ended, "logs")) == 2
+    assert not aws.requests.count("logs:CreateExportTask")
+
+
+def event(kind: str) -> Event:
+    return Event(id=f"id of {kind}", run_id="Exp1-0", at=START, kind=kind, text=f"a {kind}")
+
+
+def test_notify(post: tuple[str, list[str]]) -> None:
+    address, letters = post
+    plugins = added("notify", {"address": address})
     for kind in ("state", "downscale", "problem"):
-        event = Event(id=kind, run_id="Exp1-0", at=START, kind=kind, text=f"a {kind}")
-        assert plugins.notify("example", run(), event) is None
-    assert capsys.readouterr().out == "Exp1: a state\nExp1: a problem\n"
+        assert plugins.notify("example", run(), event(kind)) is None
+    assert letters == ["Exp1: a state [id of state]", "Exp1: a problem [id of problem]"]
+
+
+def test_a_notifier_that_cannot_tell_says_why_and_shows_no_secret(
+    post: tuple[str, list[str]],
+) -> None:
+    address, letters = post
+    plugins = added("notify", {"address": address.replace("http", "gopher")})
+    error = plugins.notify("example", run(), event("state"))
+    assert error is not None
+    assert "gopher" in error
+    assert address.partition(":")[2] not in error
+    assert letters == []
+
+
+def test_summary(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    rig = make_rig(plugins={"example": example("summary")})
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    ended = rig.until_state(rig.register(launch).run, State.EXPORTED)
+    assert re.fullmatch(r"at most 0\.\d hours", ended.summary["machine time"])
+    (last,) = [e for e in rig.events(ended, "state") if e.data["to"] == "EXPORTED"]
+    assert last.data["summary"] == ended.summary
+
+
+def test_ticked(
+    aws: SimulatedAws,
+    make_rig: Callable[..., Rig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rig = make_rig(plugins={"example": example("ticked")})
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    registered = rig.register(launch).run
+    aws.requests.clear()
+    watched = rig.tick(registered).run
+    file = tmp_path / f"{watched.id}.json"
+    told = json.loads(file.read_text())
+    assert told == {
+        "state": watched.state,
+        "at": rig.clock.now().isoformat(),
+        "calls": len(aws.requests),
+    }
+    assert told["calls"] > 0
+    rig.until_state(registered, State.EXPORTED)
+    assert json.loads(file.read_text())["state"] == "EXPORTED"
+
+
+def test_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plugins = added("ready")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (lacking,) = plugins.ready("example", Settings())
+    assert "no program `sendmail`" in lacking
+    program = tmp_path / "sendmail"
+    program.touch(mode=0o755)
+    assert plugins.ready("example", Settings()) == ()
+
+
+def test_commands(aws: SimulatedAws, rig: Rig, tmp_path: Path) -> None:
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    rig.register(launch)
+    section = PAGE.partition("\n## commands(")[2]
+    code = re.search(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    assert code is not None
+    # What others could write would not be loaded.
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    (folder / "my_commands.py").write_text(code[1])
+    environment = {**os.environ, "DCP_ENGINE_PLUGINS": str(folder / "my_commands.py")}
+    environment["DCP_ENGINE_DB"] = str(rig.database)
+    for name, answer in (("failures", "Exp1: 0 dead letters\n"), ("failure", "")):
+        said = subprocess.run(
+            [sys.executable, "-m", "dcp_engine", name, "Exp1"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.stdout == answer, said.stderr
+    assert "There is no command 'failure'" in said.stderr
 
 
 class Liar:
@@ -117,8 +288,9 @@ def hostile(answer: object) -> types.ModuleType:
     "answer", [ValueError("no"), SystemExit(3), 42, ["not a duty"], [None], "text"]
 )
 def test_a_plugin_that_lies_is_named_and_left_out(answer: object) -> None:
-    plugins = Plugins({"good": example("duties"), "bad": hostile(answer)})
-    assert [duty.name for duty in plugins.duties(Settings())] == ["dead-letter-watch"]
+    plugins = Plugins({"good": example("duties")})
+    plugins.add("bad", hostile(answer))
+    assert [owned.item.name for owned in plugins.duties(Settings())] == ["dead-letter-watch"]
     assert plugins.teardown_steps(Settings()) == ()
     assert {(f.plugin, f.hook) for f in plugins.failures} == {
         ("bad", "duties"),
@@ -130,7 +302,8 @@ def test_a_plugin_that_lies_is_named_and_left_out(answer: object) -> None:
     "answer", [SystemExit("gone"), KeyboardInterrupt("gone"), asyncio.CancelledError("gone")]
 )
 def test_a_notifier_that_raises_says_so_and_nothing_else_happens(answer: BaseException) -> None:
-    plugins = Plugins({"bad": hostile(answer)})
+    plugins = Plugins()
+    plugins.add("bad", hostile(answer))
     event = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
     assert "gone" in (plugins.notify("bad", run(), event) or "")
     assert "not installed" in (plugins.notify("nobody", run(), event) or "")
@@ -147,7 +320,8 @@ def test_a_notifier_that_hangs_is_left_behind_and_not_waited_for_again() -> None
 
     module = types.ModuleType("hanging")
     module.__dict__["notify"] = notify
-    plugins = Plugins({"hanging": module}, patience=timedelta(milliseconds=50))
+    plugins = Plugins(patience=timedelta(milliseconds=50))
+    plugins.add("hanging", module)
     events = [Event(id=i, run_id="Exp1-0", at=START, kind="state", text="x") for i in "123"]
     try:
         assert "did not come back" in (plugins.notify("hanging", run(), events[0]) or "")
@@ -166,6 +340,7 @@ def test_an_object_with_an_unknown_hook_is_refused_with_words() -> None:
         def notify(self, run: Run, event: Event, colour: str) -> None:
             """Takes an argument that the hook does not have."""
 
-    plugins = Plugins({"wrong": Wrong()})
+    plugins = Plugins()
+    plugins.add("wrong", Wrong())
     assert [failure.plugin for failure in plugins.failures] == ["wrong"]
     assert plugins.notifiers() == ()

@@ -279,7 +279,7 @@ def test_a_key_that_is_none_names_the_nearest(key: str, nearest: str, write: Wri
 
 
 def test_a_key_like_nothing_lists_what_there_is(write: Write) -> None:
-    said = only_complaint(config=write("[plugins.slack]\nchannel = 'x'"))
+    said = only_complaint(config=write("colour = 'x'"))
     assert all(name in said for name in [*NAMES, "db", "region", "profile"])
 
 

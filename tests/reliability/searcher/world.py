@@ -18,6 +18,7 @@ from dcp_engine.simulation.machines import Kill
 from dcp_engine.simulation.neighbours import launch_neighbours
 from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.short_cuts import models_read_once
 from dcp_engine.simulation.snapshot import Snapshot, belonging_to, snapshot
 from dcp_engine.simulation.surroundings import no_own_aws
 from dcp_engine.simulation.timings import Timings
@@ -25,7 +26,6 @@ from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
 from tests.engine.rig import Killed
 from tests.reliability.searcher.auditor import Auditor
-from tests.reliability.searcher.aws_models import models_read_once
 from tests.reliability.searcher.computer import Computer
 from tests.reliability.searcher.guest import Guest
 from tests.reliability.searcher.opening import Opening
@@ -85,7 +85,7 @@ class World:
                 clock,
                 directory / "computer",
                 settings=self.settings,
-                plugins={"guest": self.guest},
+                before={"guest": self.guest},
                 number=number + 1,
                 dead=dead,
             )

@@ -1,0 +1,190 @@
+"""What plugins offer and answer, checked and made plain.
+
+Its types may be of the plugin's own making, and looking at them then runs what the plugin wrote. So
+this is called within the call of the plugin: what it raises is the plugin's failure, and what hangs
+is left behind with it. In what comes out, only the functions that it offers are the plugin's.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from dcp_engine.hookspecs import Duty, DutyResult, LogExporter, StepResult, TeardownStep
+from dcp_engine.model import Observation, State
+
+OF_THE_ENGINE: Final[Mapping[str, frozenset[str]]] = {
+    "teardown_steps": frozenset({"fleets", "last-look", "logs"}),
+    "duties": frozenset({"look-at-fleets", "record-identities"}),
+}
+"""By hook, the names that no plugin can have: the engine's own steps, and its own schedules."""
+
+PROBLEMS_OF_THE_ENGINE: Final = frozenset(
+    {
+        "account-unknown",
+        "auto-monitor-armed",
+        "credentials",
+        "driven-elsewhere",
+        "fleet-cancelled",
+        "fleet-ends",
+        "fleet-errors",
+        "fleet-history",
+        "fleet-missing",
+        "fleet-unreadable",
+        "monitor-file",
+        "no-capacity",
+        "other-account",
+        "queue-missing",
+        "queue-unreadable",
+        "service-unreadable",
+        "slow",
+        "too-seldom",
+        "unclaimed",
+        "unreachable",
+        "unwatched-fleet",
+    }
+)
+"""Problems by which the engine decides, so that nobody else begins or ends them."""
+
+_PREFIXES_OF_THE_ENGINE: Final = ("duty-", "notify-", "plugin-", "step-")
+
+MOST: Final = 100
+"""So many duties, steps, problems or numbers are more than anybody reads."""
+
+LONGEST_NAME: Final = 60
+LONGEST_TEXT: Final = 2000
+_A_YEAR: Final = timedelta(days=366)
+
+T = TypeVar("T")
+
+
+def few(items: Iterable[T], what: str) -> list[T]:
+    """All of them. Raises ValueError when they are too many: they may have no end."""
+    found = list(islice(items, MOST + 1))
+    if len(found) > MOST:
+        raise ValueError(f"more than {MOST} {what} at once")
+    return found
+
+
+def short(text: str) -> str:
+    """A text as long as it is read."""
+    plain = str.__str__(text)
+    return plain if len(plain) <= LONGEST_TEXT else f"{plain[: LONGEST_TEXT - 1]}…"
+
+
+def offered(item: T) -> T:
+    """A duty, a step or an exporter made plain; anything else as it is.
+
+    Raises TypeError or ValueError for a field that does not fit.
+    """
+    if isinstance(item, Duty):
+        return _duty(item)  # type: ignore[return-value]
+    if isinstance(item, TeardownStep):
+        return _step(item)  # type: ignore[return-value]
+    if isinstance(item, LogExporter):
+        return LogExporter(name=_name(item.name), export=_function(item.export))  # type: ignore[return-value]
+    return item
+
+
+def duty_result(answer: object, *, third_party: bool = True) -> DutyResult:
+    """What a duty returned. Raises TypeError or ValueError where that is no result of a duty."""
+    if answer is None:
+        return DutyResult()
+    if not isinstance(answer, DutyResult):
+        raise TypeError(f"the duty returned {answer!r}")
+    problems: dict[str, str | None] = {}
+    for name, words in few(answer.problems.items(), "problems"):
+        if not (isinstance(name, str) and (words is None or isinstance(words, str))):
+            raise TypeError(f"the duty named the problem {name!r}: {words!r}")
+        if third_party and _is_engines(name):
+            raise ValueError(f"{name} is a problem of the engine's own; give yours another name")
+        problems[_name(name)] = None if words is None else short(words)
+    return DutyResult(
+        next_in=None if answer.next_in is None else _span(answer.next_in, "next_in"),
+        problems=problems,
+        observations=[_seen(seen) for seen in few(answer.observations, "observations")],
+    )
+
+
+def step_result(answer: object) -> StepResult:
+    """What a step or an exporter returned. Raises TypeError where that is no result of one."""
+    if not isinstance(answer, StepResult) or answer.ended not in (None, "done", "kept"):
+        raise TypeError(f"the step returned {answer!r}")
+    if not (answer.reason is None or isinstance(answer.reason, str)):
+        raise TypeError(f"the step gave the reason {answer.reason!r}")
+    return StepResult(
+        ended=answer.ended and str.__str__(answer.ended),
+        reason=None if answer.reason is None else short(answer.reason),
+        next_in=None if answer.next_in is None else _span(answer.next_in, "next_in"),
+    )
+
+
+def _duty(item: Any) -> Duty:
+    name = _name(item.name)
+    states = () if isinstance(item.states, str) else few(item.states, "states")
+    if not states or not all(state in list(State) for state in states):
+        raise TypeError(f"the duty {name} has states={item.states!r}, not a set of State")
+    return Duty(
+        name=name,
+        states=frozenset(map(State, states)),
+        every=_span(item.every, f"every of the duty {name}"),
+        run=_function(item.run),
+        first_after=_span(item.first_after, f"first_after of the duty {name}"),
+    )
+
+
+def _step(item: Any) -> TeardownStep:
+    name = _name(item.name)
+    if isinstance(item.needs, str):
+        raise TypeError(f"the step {name} has needs={item.needs!r}, not a set of names")
+    return TeardownStep(
+        name=name,
+        run=_function(item.run),
+        after_machines=bool(item.after_machines),
+        needs=frozenset(_name(other) for other in few(item.needs, "needs")),
+    )
+
+
+def _seen(seen: object) -> Observation:
+    if not isinstance(seen, Observation) or not isinstance(seen.value, int | float):
+        raise TypeError(f"the duty observed {seen!r}, not an Observation of a number")
+    if not (isinstance(seen.name, str) and isinstance(seen.unit, str)):
+        raise TypeError(f"the duty observed {seen!r}, whose name or unit is no text")
+    if len(seen.name) + len(seen.unit) > LONGEST_NAME:
+        raise ValueError(f"the name and unit of {seen.name!r} are too long to be shown")
+    value = float(seen.value)
+    if not math.isfinite(value):
+        raise ValueError(f"the duty observed {value} for {seen.name}, which is no number")
+    if seen.at is not None and seen.at.utcoffset() is None:
+        raise ValueError(f"the duty observed {seen.name} at {seen.at}, a time of no time zone")
+    return Observation(name=_name(seen.name), value=value, unit=str.__str__(seen.unit), at=seen.at)
+
+
+def _is_engines(problem: str) -> bool:
+    return problem in PROBLEMS_OF_THE_ENGINE or problem.startswith(_PREFIXES_OF_THE_ENGINE)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name {name!r} is no text")
+    plain = str.__str__(name)
+    if not (0 < len(plain) <= LONGEST_NAME and plain.isprintable()):
+        raise ValueError(
+            f"the name {plain[:LONGEST_NAME]!r} is not one of 1 to {LONGEST_NAME} characters "
+            "that can be shown"
+        )
+    return plain
+
+
+def _span(span: object, what: str) -> timedelta:
+    if not isinstance(span, timedelta):
+        raise TypeError(f"{what} is {span!r}, not a timedelta")
+    plain = timedelta(span.days, span.seconds, span.microseconds)
+    return min(max(plain, timedelta(0)), _A_YEAR)
+
+
+def _function(act: Callable[..., Any]) -> Callable[..., Any]:
+    if not callable(act):
+        raise TypeError(f"{act!r} cannot be called")
+    return act

@@ -1,0 +1,29 @@
+"""How much AWS was asked: by one process, from all of its threads."""
+
+import threading
+
+from dcp_engine.ports import Usage
+
+
+class Meter:
+    """Counts requests as they are sent."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._retries = 0
+
+    def called(self) -> None:
+        """A request is about to be sent."""
+        with self._lock:
+            self._calls += 1
+
+    def repeated(self) -> None:
+        """What comes next repeats an attempt."""
+        with self._lock:
+            self._retries += 1
+
+    def reading(self) -> Usage:
+        """How many there were so far."""
+        with self._lock:
+            return Usage(calls=self._calls, retries=self._retries)

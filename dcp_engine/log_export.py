@@ -1,0 +1,230 @@
+"""The teardown step `logs`: when and what is exported; how, is the business of an exporter.
+
+The groups go one after the other. The span is fixed before the first call, so that an export which
+a dead process started is recognised and adopted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from dcp_engine.answers import step_result
+from dcp_engine.clock import Clock
+from dcp_engine.duties import THIRD_PARTY_PATIENCE
+from dcp_engine.errors import PluginFailed, Refused
+from dcp_engine.hookspecs import (
+    Context,
+    LogExport,
+    LogExporter,
+    StepResult,
+    TeardownStep,
+    done,
+    kept,
+    waiting,
+)
+from dcp_engine.model import Run, Settings
+from dcp_engine.plugin_facts import Owned
+from dcp_engine.plugins import Plugins
+from dcp_engine.ports import Aws
+
+LOGS: Final = "logs"
+# After so long the engine's own export takes the place of a third party's.
+_THIRD_PARTY_LIMIT = timedelta(days=1)
+# By so much a start time may be ahead when a run is registered.
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+def logs_step(exporters: Sequence[Owned[LogExporter]], plugins: Plugins) -> Owned[TeardownStep]:
+    """The step that brings both log groups home by the first exporter that can."""
+    run = partial(_bring_home, exporters, plugins)
+    step = TeardownStep(name=LOGS, run=run, after_machines=True)
+    return Owned(plugin=LOGS, third_party=False, item=step)
+
+
+def _bring_home(
+    exporters: Sequence[Owned[LogExporter]], plugins: Plugins, context: Context
+) -> StepResult:
+    wait = _until_settled(context)
+    if wait > timedelta(0):
+        return waiting("the last log lines may still be on their way", next_in=wait)
+    remarks, all_home = [], True
+    for name in context.run.names.log_groups:
+        group = _Group(context, name)
+        outcome = _ended(group) or _export(group, exporters, plugins)
+        if outcome.ended is None:
+            return outcome
+        group.remember(ended=outcome.ended, remark=outcome.reason)
+        remarks.append(outcome.reason or name)
+        all_home = all_home and outcome.ended == "done"
+    return done("; ".join(remarks)) if all_home else kept("; ".join(remarks))
+
+
+def _until_settled(context: Context) -> timedelta:
+    """How long to wait for the last log lines."""
+    settle = context.settings.log_settle
+    if ended_at := context.run.machines_ended_at:
+        return ended_at + settle - context.clock.now()
+    # A person waived the machines' end, so there is no moment to wait from: it is waited for once.
+    step = context.run.step(LOGS)
+    return timedelta(0) if step and step.attempts else settle
+
+
+class _Group:
+    """What is remembered of one log group."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.context = context
+        self.name = name
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        return dict(self.context.memory.get(self.name, {}))
+
+    def remember(self, *, event: str | None = None, text: str = "", **changes: Any) -> None:
+        memory = {**self.memory, **changes}
+        if memory != self.memory:
+            whole = {**self.context.memory, self.name: memory}
+            self.context.commit(event=event, text=text, memory=whole)
+
+    def span(self) -> tuple[datetime, datetime]:
+        """From when to when, the same in every process."""
+        end = datetime.fromtimestamp(self.memory["end"], UTC)
+        start = self.context.run.earliest_start
+        # The clock of the computer that started the cluster may have been ahead.
+        return (start if start < end else end - _CLOCKS_DIFFER), end
+
+
+def _ended(group: _Group) -> StepResult | None:
+    memory = group.memory
+    if "ended" not in memory:
+        return None
+    return StepResult(ended=memory["ended"], reason=memory["remark"])
+
+
+def _export(group: _Group, exporters: Sequence[Owned[LogExporter]], plugins: Plugins) -> StepResult:
+    context = group.context
+    if "end" not in group.memory:
+        # By AWS's clock, as the log lines are: this computer's may be hours behind.
+        now = context.aws.logs.group_seen_at(group.name)
+        if now is None:
+            return done(f"there is no log group {group.name}")
+        group.remember(end=now.timestamp())
+    start, end = group.span()
+    what = LogExport(
+        group=group.name,
+        start=start,
+        end=end,
+        bucket=context.run.names.bucket,
+        prefix=f"exportedlogs/{group.name}",
+    )
+    for exporter in exporters:
+        if exporter.item.name in group.memory.get("given_up", ()):
+            continue
+        own = _GroupContext(group, exporter.item.name)
+        act = partial(exporter.item.export, own, what)
+        if not exporter.third_party:
+            return act()
+        try:
+            outcome = _by_stranger(group, exporter, plugins, act)
+        finally:
+            own.closed = True
+        if outcome is not None:
+            return outcome
+    return kept(f"{group.name} stays in CloudWatch: no plugin is there to export it")
+
+
+def _by_stranger(
+    group: _Group,
+    exporter: Owned[LogExporter],
+    plugins: Plugins,
+    act: Callable[[], StepResult],
+) -> StepResult | None:
+    """What came of a third party's attempt; None once it has had its time."""
+    name, now = exporter.item.name, group.context.clock.now()
+    tried = group.memory.get("tried", {})
+    if name not in tried:
+        group.remember(tried={**tried, name: now.timestamp()})
+    left = _THIRD_PARTY_LIMIT.total_seconds() + group.memory["tried"][name] - now.timestamp()
+    # The step itself would be left behind with the tick, and then it is not said by whom.
+    patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
+    outcome: StepResult | None = None
+    try:
+        outcome = plugins.call(exporter, patience, lambda: step_result(act()))
+        if outcome.ended is not None:
+            return outcome
+        words = outcome.reason or "it was never done"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        words = plugins.in_words(error)
+    if left <= 0:
+        group.remember(
+            event="logs",
+            text=f"The plugin {exporter.plugin} has not exported {group.name} within a day "
+            f"({words}), so it is exported without it.",
+            given_up=[*group.memory.get("given_up", ()), name],
+        )
+        return None
+    if outcome is None:
+        raise PluginFailed(
+            f"the plugin {exporter.plugin} could not export {group.name}: {words}; if it cannot "
+            "within a day, the engine's own export takes its place"
+        )
+    if outcome.next_in is not None:
+        # Its time is over when it is over, whenever it wants to go on.
+        outcome = replace(outcome, next_in=min(outcome.next_in, timedelta(seconds=left)))
+    return outcome
+
+
+class _GroupContext:
+    """`hookspecs.Context` for one exporter and one log group: only the memory is its own."""
+
+    def __init__(self, group: _Group, exporter: str) -> None:
+        self._group = group
+        self._exporter = exporter
+        self.closed = False
+
+    @property
+    def run(self) -> Run:
+        return self._group.context.run
+
+    @property
+    def settings(self) -> Settings:
+        return self._group.context.settings
+
+    @property
+    def clock(self) -> Clock:
+        return self._group.context.clock
+
+    @property
+    def aws(self) -> Aws:
+        return self._group.context.aws
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._group.memory.get("by", {}).get(self._exporter, {})
+        return found
+
+    def machines(self) -> tuple[str, ...]:
+        return self._group.context.machines()
+
+    def commit(
+        self,
+        *,
+        event: str | None = None,
+        text: str = "",
+        data: Mapping[str, Any] | None = None,
+        memory: Mapping[str, Any] | None = None,
+        run: Callable[[Run], Run] | None = None,
+    ) -> None:
+        context = self._group.context
+        if self.closed:
+            raise Refused(
+                f"{self._exporter} has had its time, so nothing that it wants to write down now is"
+            )
+        if memory is not None:
+            of_group = self._group.memory
+            by = {**of_group.get("by", {}), self._exporter: dict(memory)}
+            memory = {**context.memory, self._group.name: {**of_group, "by": by}}
+        context.commit(event=event, text=text, data=data, memory=memory, run=run)

@@ -1,0 +1,169 @@
+"""What a person may ask about the plugins: which there are, what they lack, whether they can tell.
+
+It asks AWS nothing.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from dcp_engine.clock import Clock
+from dcp_engine.errors import BadInput
+from dcp_engine.model import Event, Names, Problem, Run, Settings, State
+from dcp_engine.plugin_facts import Owned, PluginFacts
+from dcp_engine.plugins import Plugins
+from dcp_engine.text_input import nearest
+
+T = TypeVar("T")
+
+
+class PluginReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One plugin: where it is from, what it does, and what it did not do.
+
+    `state` is loaded, disabled, not wanted, failed, or suspended while a run leaves one of its
+    duties alone. `troubles` are what runs say of it now, `lacking` what it said that it lacks.
+    """
+
+    plugin: PluginFacts
+    state: str
+    troubles: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a test message: `error` is None where it was told."""
+
+    notifier: str
+    error: str | None
+
+
+class RememberedRuns:
+    """`hookspecs.Records`: the runs in the database."""
+
+    def __init__(
+        self,
+        runs: Callable[[bool], Sequence[Run]],
+        find: Callable[[str], Run],
+        events: Callable[[str], Sequence[Event]],
+    ) -> None:
+        self._runs = runs
+        self._find = find
+        self._events = events
+
+    def runs(self, *, live: bool = True) -> Sequence[Run]:
+        return self._runs(live)
+
+    def find(self, name: str) -> Run:
+        return self._find(name)
+
+    def events(self, name: str) -> Sequence[Event]:
+        return self._events(name)
+
+
+class PluginDesk:
+    """The plugins of one process, for a person to look at."""
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        settings: Settings,
+        clock: Clock,
+        records: RememberedRuns,
+    ) -> None:
+        self._plugins = plugins
+        self._settings = settings
+        self._clock = clock
+        self.records = records
+
+    def reports(self, *, check: bool = False) -> list[PluginReport]:
+        """Every plugin there is; with `check` each is asked what it lacks."""
+        duties = self._plugins.duties(self._settings)
+        steps = self._plugins.teardown_steps(self._settings)
+        self._plugins.log_exporters(self._settings)
+        lacking = {
+            facts.name: self._plugins.ready(facts.name, self._settings)
+            for facts in self._plugins.facts()
+            if check and "ready" in facts.hooks
+        }
+        runs = self.records.runs(live=False)
+        reports = []
+        for facts in self._plugins.facts():
+            names = {f"plugin-{facts.name}", f"notify-{facts.name}"}
+            names |= {f"duty-{owned.item.name}" for owned in duties if owned.plugin == facts.name}
+            names |= {f"step-{owned.item.name}" for owned in steps if owned.plugin == facts.name}
+            found = [(run, p) for run in runs for p in run.problems if p.name in names]
+            reports.append(
+                PluginReport(
+                    plugin=facts,
+                    state="suspended" if any(map(_is_suspended, found)) else facts.state,
+                    troubles=tuple(f"{run.names.app_name}: {p.text}" for run, p in found),
+                    lacking=lacking.get(facts.name, ()),
+                )
+            )
+        return reports
+
+    def tell(self, names: Sequence[str]) -> list[Told]:
+        """Send a test message through these notifiers, or all. Raises BadInput for other names.
+
+        What could not be loaded might have been a notifier, and tells nothing.
+        """
+        there = self._plugins.notifiers()
+        failed = {facts.name: facts for facts in self._plugins.facts() if facts.state == "failed"}
+        for name in names:
+            if name not in there and name not in failed:
+                meant = nearest(name, there)
+                hint = f" Did you mean {meant}?" if meant else ""
+                raise BadInput(
+                    f"There is no notifier {name}.{hint} There are {', '.join(there) or 'none'}. "
+                    "Nothing was sent."
+                )
+
+        def wanted(name: str) -> bool:
+            return not names or name in names
+
+        run, event = self._test()
+        told = {name: self._plugins.notify(name, run, event) for name in there if wanted(name)}
+        told |= {name: facts.error for name, facts in failed.items() if wanted(name)}
+        return [Told(notifier=name, error=error) for name, error in told.items()]
+
+    def commands(self, kind: type[T], ours: Collection[str]) -> tuple[Owned[T], ...]:
+        """The commands that plugins add; those with the names of ours are left out and named."""
+        return self._plugins.commands(self._settings, kind, ours)
+
+    def in_words(self, error: BaseException | str) -> str:
+        """What a plugin raised, without any secret."""
+        return self._plugins.in_words(error)
+
+    def _test(self) -> tuple[Run, Event]:
+        """A message about a run that is none."""
+        now = self._clock.now()
+        names = Names(
+            app_name="Test", cluster="none", queue="none", bucket="none", log_group="none"
+        )
+        run = Run(
+            id="test",
+            names=names,
+            account="000000000000",
+            region="nowhere",
+            registered_at=now,
+            earliest_start=now,
+            state=State.PENDING,
+            state_since=now,
+        )
+        event = Event(
+            id=uuid.uuid4().hex,
+            run_id=run.id,
+            at=now,
+            kind="test",
+            text="This is a test message of dcp-engine. Where you read this, its notifications "
+            "arrive.",
+        )
+        return run, event
+
+
+def _is_suspended(found: tuple[Run, Problem]) -> bool:
+    run, problem = found
+    record = run.duty(problem.name.removeprefix("duty-"))
+    return record is not None and "is suspended" in problem.text

@@ -1,0 +1,83 @@
+"""What is said of plugins: what they offer, where they are from, what they did not do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from dcp_engine.errors import BadInput, EngineError, PluginFailed
+from dcp_engine.hookspecs import DutyResult, StepResult
+
+_OURS = "dcp_engine"
+
+T = TypeVar("T")
+
+
+class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that did not do what was asked."""
+
+    plugin: str
+    hook: str
+    error: str
+
+
+class PluginFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin for a person. `state` is loaded, disabled, not wanted or failed."""
+
+    name: str
+    origin: str
+    version: str | None
+    hooks: tuple[str, ...]
+    state: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Owned(Generic[T]):
+    """What a plugin offers, and whose it is."""
+
+    plugin: str
+    third_party: bool
+    item: T
+
+
+def in_words(error: BaseException) -> str:
+    """An exception as one line: its kind where its text does not say enough."""
+    try:
+        return _said(error)
+    except BaseException:  # noqa: BLE001 - the text of a plugin's exception is the plugin's code
+        return f"{type(error).__name__}, which does not say what it is"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, BadInput) and error.complaints:
+        return f"{error.what}: {'; '.join(error.complaints)}"
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError):
+        # Its repr shows the line, and that may hold anything.
+        return f"{type(error).__name__}: {text}"
+    return text if text and type(error).__module__.startswith(_OURS) else repr(error)
+
+
+def without_secrets(result: T, clean: Callable[[str], str]) -> T:
+    """What a duty or a step answers, where an error's text may have brought a secret into it."""
+    if isinstance(result, StepResult) and isinstance(result.reason, str):
+        return msgspec.structs.replace(result, reason=clean(result.reason))
+    if isinstance(result, DutyResult) and isinstance(result.problems, Mapping):
+        problems = {
+            name: clean(words) if isinstance(words, str) else words
+            for name, words in result.problems.items()
+        }
+        return msgspec.structs.replace(result, problems=problems)
+    return result
+
+
+def spoken(error: BaseException) -> BaseException:
+    """What a stranger raised, as an error whose words can be read without running its code."""
+    if type(error).__module__ == EngineError.__module__:
+        return error
+    try:
+        return PluginFailed(in_words(error))
+    except BaseException:  # noqa: BLE001 - what it cannot say is not worth more than its kind
+        return PluginFailed(f"{type(error).__name__}, which cannot be put into words")

@@ -1,0 +1,1 @@
+"""Shows dcp-engine's runs to Prometheus, through the textfile collector of node_exporter."""

@@ -1,0 +1,165 @@
+"""What plugins answer: theirs alone, whole or not at all, and in time."""
+
+import threading
+import types
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from dcp_engine.hookspecs import Duty, Secret, hookimpl
+from dcp_engine.model import Event, Settings, State
+from dcp_engine.plugins import Plugins
+from tests.unit.distributions import errors, plugin
+from tests.unit.runs import START, run
+
+SOON = timedelta(milliseconds=50)
+TOKEN = "xoxb-12345"
+EVENT = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
+
+
+class Options(msgspec.Struct, frozen=True):
+    token: Secret
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What a plugin hangs at until the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def duty(name: str, act: Callable[[Any], Any] = lambda _: None) -> Duty:
+    return Duty(name=name, states=frozenset(State), every=timedelta(0), run=act)
+
+
+def test_one_that_fails_half_way_through_its_answer_offers_nothing() -> None:
+    def duties() -> Iterator[Duty]:
+        yield duty("half")
+        raise SystemExit(3)
+
+    def summary() -> dict[Any, Any]:
+        return {"half": "a line", "other": 5}
+
+    found = Plugins({})
+    found.add("bad", plugin(duties=duties, summary=summary))
+    found.add("good", plugin(duties=lambda: [duty("whole")], summary=lambda: {"a": "b"}))
+    assert [owned.item.name for owned in found.duties(Settings())] == ["whole"]
+    assert found.summary(run()) == {"a": "b"}
+    assert {failure.hook for failure in found.failures} == {"duties", "summary"}
+
+
+def test_a_summary_that_comes_too_late_changes_nothing(gate: threading.Event) -> None:
+    came_back = threading.Event()
+
+    class Late(dict[str, str]):
+        def items(self) -> Any:
+            gate.wait(60)
+            came_back.set()
+            return super().items()
+
+    found = Plugins({}, patience=SOON)
+    found.add("late", plugin(summary=lambda: Late(late="line")))
+    lines = found.summary(run())
+    gate.set()
+    assert came_back.wait(30)
+    assert lines == {}
+
+
+def test_of_two_duties_of_a_name_the_first_is_taken_and_the_other_named() -> None:
+    found = Plugins({})
+    found.add("one", plugin(duties=lambda: [duty("same"), duty("own")]))
+    found.add("two", plugin(duties=lambda: [duty("same")]))
+    assert [(o.plugin, o.item.name, o.third_party) for o in found.duties(Settings())] == [
+        ("one", "same", True),
+        ("one", "own", True),
+    ]
+    assert "the plugin one has one" in errors(found)["two"]
+
+
+def test_each_hook_is_handed_its_own_options() -> None:
+    handed: list[object] = []
+
+    def look_on(options: object) -> None:
+        handed.append(options)
+
+    def with_options() -> types.ModuleType:
+        return plugin(
+            options=lambda: Options,
+            ticked=look_on,
+        )
+
+    found = Plugins({}, tables={"one": {"token": "token-1"}, "two": {"token": "token-2"}})
+    found.add("one", with_options())
+    found.add("two", with_options())
+    found.add("none", plugin(ticked=look_on))
+    found.ticked(run(), None)  # type: ignore[arg-type]
+    assert handed == [Options(Secret("token-1")), Options(Secret("token-2")), None]
+
+
+@pytest.mark.parametrize("answer", [None, 5, "Options", Options(Secret("a-token")), dict])
+def test_options_that_are_no_struct_type_are_named(answer: object) -> None:
+    found = Plugins({}, tables={"bad": {"token": TOKEN}})
+    found.add("bad", plugin(options=lambda: answer))
+    # Pluggy takes None for "no answer".
+    expected = "no such setting" if answer is None else "not a type of msgspec.Struct"
+    assert expected in errors(found)["bad"]
+
+
+def test_what_went_well_again_is_no_failure_any_more() -> None:
+    broken = [True]
+
+    def ticked() -> None:
+        if broken:
+            raise OSError("no")
+
+    found = Plugins({})
+    found.add("moody", plugin(ticked=ticked))
+    found.ticked(run(), None)  # type: ignore[arg-type]
+    assert errors(found) == {"moody": "OSError('no')"}
+    broken.clear()
+    found.ticked(run(), None)  # type: ignore[arg-type]
+    assert found.failures == []
+
+
+@pytest.mark.parametrize(("new", "old"), [(True, False), (False, True)])
+def test_none_wraps_the_hooks_of_others(new: bool, old: bool) -> None:
+    class Wrapping:
+        @hookimpl(wrapper=new, hookwrapper=old)
+        def summary(self) -> Iterator[None]:
+            yield
+
+    found = Plugins({})
+    found.add("wrapping", Wrapping())
+    found.add("good", plugin(summary=lambda: {"c": "d"}))
+    assert "made to wrap" in errors(found)["wrapping"]
+    assert found.summary(run()) == {"c": "d"}
+
+
+def test_going_first_gives_no_power_over_others() -> None:
+    class First:
+        @hookimpl(tryfirst=True)
+        def notify(self) -> str:
+            return "taken care of"
+
+        @hookimpl(tryfirst=True, specname="ticked")
+        def anything(self) -> None:
+            raise SystemExit(3)
+
+        @hookimpl(optionalhook=True)
+        def hook_of_next_year(self) -> None:
+            raise AssertionError
+
+    told: list[str] = []
+    found = Plugins({})
+    found.add("good", plugin(notify=lambda: told.append("good"), ticked=lambda: told.append("t")))
+    found.add("first", First())
+    assert [one.hooks for one in found.facts()] == [("notify", "ticked")] * 2
+    assert found.notify("good", run(), EVENT) is None
+    assert found.notify("first", run(), EVENT) is None
+    found.ticked(run(), None)  # type: ignore[arg-type]
+    assert told == ["good", "t"]
+    assert set(errors(found)) == {"first"}
