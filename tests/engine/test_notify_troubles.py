@@ -10,6 +10,7 @@ import pytest
 from dcp_engine.hookspecs import hookimpl
 from dcp_engine.model import Event, RequestKind, Run, State
 from dcp_engine.simulation.launch import launch_run
+from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Killed, Rig
@@ -163,6 +164,38 @@ def test_after_72_hours_it_is_given_up_though_the_run_has_ended_long_since(
     assert len(teller.tried) == tried
 
 
+def test_that_nothing_can_be_told_is_not_told_anew_with_each_message(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    teller = Teller()
+    teller.broken = True
+    rig = make_rig(plugins={"theirs": teller})
+    slowly = Scenario(job_duration=(500_000, 500_001))
+    launch = launch_run(
+        aws,
+        "Exp1",
+        jobs=1,
+        machines=1,
+        directory=tmp_path,
+        visibility_timeout=600_000,
+        scenario=slowly,
+    )
+    run = rig.register(launch).run
+    half_a_day = rig.clock.now() + 12 * HOUR
+    rig.until(run, lambda _: rig.clock.now() > half_a_day, within=13 * HOUR, every=HOUR)
+    rig.ask(run, RequestKind.CHEAPEST_ON)
+
+    # The first are given up in the end, so that what came half a day later is tried for as long.
+    def is_tried(_: Run) -> bool:
+        cheapest = [event.id for event in rig.events(run, "cheapest")]
+        return sum(event.id in cheapest for event in teller.tried) > 8
+
+    nearly = rig.clock.now() + PATIENCE - 12 * HOUR
+    rig.until(run, lambda _: rig.clock.now() > nearly, within=PATIENCE, every=HOUR)
+    rig.until(run, is_tried, every=timedelta(minutes=10))
+    assert len(of_notify(rig, run, "problem", "theirs")) == 2
+
+
 def test_a_failure_for_one_run_holds_no_other_up(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
 ) -> None:
@@ -185,15 +218,15 @@ def test_a_failure_for_one_run_holds_no_other_up(
 def test_a_slow_one_has_its_share_of_a_tick_and_no_more(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    slow, quick = Teller(20, clock), Teller()
-    slow.broken = True
-    rig = make_rig(plugins={"a-slow": slow, "b-quick": quick})
+    slow, other, quick = Teller(20, clock), Teller(20, clock), Teller()
+    slow.broken = other.broken = True
+    rig = make_rig(plugins={"a-slow": slow, "b-slow": other, "c-quick": quick})
     run = begin(aws, rig, tmp_path)
     rig.until_state(run, State.RUNNING)
     for number in range(20):
         rig.ask(run, RequestKind.CHEAPEST_ON if number % 2 else RequestKind.CHEAPEST_OFF)
         rig.tick(run)
-    slow.broken = False
+    slow.broken = other.broken = False
     clock.advance(3 * 3600)
     longest = 0.0
     while not (over := rig.run(run).state is State.EXPORTED) or slow.of(run) != ids(rig, run):
@@ -204,9 +237,9 @@ def test_a_slow_one_has_its_share_of_a_tick_and_no_more(
         # What there was before the tick has reached the other one by its end.
         assert set(events) <= set(quick.of(run))
         clock.advance(0 if over else 60)
-    # Half a minute, and the message that was under way.
-    assert 0 < longest <= 30 + 20
-    assert quick.of(run) == ids(rig, run)
+    # Half a minute for all, and for each the message that was under way.
+    assert 0 < longest < 30 + 2 * 20
+    assert quick.of(run) == other.of(run) == ids(rig, run)
 
 
 @pytest.mark.parametrize("nth", [1, 2, 5, 9])
