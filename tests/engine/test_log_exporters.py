@@ -185,7 +185,7 @@ def test_each_remembers_for_each_group_by_itself(
         assert remembered["second", group] == counts
 
 
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.matrix("nth", range(1, 9), sample=3)
 def test_killed_in_the_middle_it_goes_on_where_it_was(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, nth: int
 ) -> None:

@@ -122,7 +122,7 @@ def test_it_takes_a_person_when_it_goes_on(
         problem = now.problem("notify-theirs")
         return problem is not None and problem.needs_person
 
-    rig.until(run, needs_person)
+    rig.until(run, needs_person, every=timedelta(minutes=5))
     assert len(teller.tried) == 8
     # Told when it began, and when a person was needed; and nobody is told of that again and again.
     rig.until(run, lambda _: len(teller.tried) == 20, within=timedelta(days=1), every=HOUR)
@@ -242,7 +242,7 @@ def test_a_slow_one_has_its_share_of_a_tick_and_no_more(
     assert quick.of(run) == other.of(run) == ids(rig, run)
 
 
-@pytest.mark.parametrize("nth", [1, 2, 5, 9])
+@pytest.mark.matrix("nth", [1, 2, 5, 9], sample=2)
 def test_killed_after_telling_it_tells_that_one_again_and_nothing_else(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, nth: int
 ) -> None:

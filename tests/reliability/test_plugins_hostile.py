@@ -60,8 +60,8 @@ def test_nothing_that_it_does_hurts_the_run(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    "hook", ["duties", "duty", "teardown_steps", "step", "notify", "summary", "ticked"]
+@pytest.mark.matrix(
+    "hook", ["duties", "duty", "teardown_steps", "step", "notify", "summary", "ticked"], sample=3
 )
 def test_all_of_them_at_once(tell: Callable[..., Story], hook: str) -> None:
     cases = [case for case in CASES if case.startswith(f"{hook}: ")]
