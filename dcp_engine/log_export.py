@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
-from dcp_engine.duties import THIRD_PARTY_PATIENCE
+from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
 from dcp_engine.errors import PluginFailed, Refused
 from dcp_engine.hookspecs import (
     Context,
@@ -31,8 +31,6 @@ from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 
 LOGS: Final = "logs"
-# After so long the engine's own export takes the place of a third party's.
-_THIRD_PARTY_LIMIT = timedelta(days=1)
 # By so much a start time may be ahead when a run is registered.
 _CLOCKS_DIFFER = timedelta(days=1)
 
@@ -147,7 +145,7 @@ def _by_stranger(
     tried = group.memory.get("tried", {})
     if name not in tried:
         group.remember(tried={**tried, name: now.timestamp()})
-    left = _THIRD_PARTY_LIMIT.total_seconds() + group.memory["tried"][name] - now.timestamp()
+    left = THIRD_PARTY_LIMIT.total_seconds() + group.memory["tried"][name] - now.timestamp()
     # The step itself would be left behind with the tick, and then it is not said by whom.
     patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
     outcome: StepResult | None = None

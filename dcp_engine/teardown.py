@@ -10,7 +10,7 @@ from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
 from dcp_engine.drive import Drive
-from dcp_engine.duties import THIRD_PARTY_PATIENCE
+from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
 from dcp_engine.errors import (
     Credentials,
     LeaseLost,
@@ -31,8 +31,6 @@ SHORTEST_PAUSE = timedelta(milliseconds=500)
 _SIDE_BY_SIDE = 8
 # What has failed so often, hours apart by then, may never pass.
 _HOPELESS = 20
-# So long may what a third party adds keep a run from its end, counted from its first attempt.
-THIRD_PARTY_LIMIT = timedelta(days=1)
 # What ends the whole tick rather than one step: nothing more may or can be done by this driver.
 _ENDS_THE_TICK = (LeaseLost, Credentials, StoreError)
 

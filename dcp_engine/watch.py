@@ -63,7 +63,7 @@ class Watch:
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
-            self._unreadable(
+            self._drive.failed(
                 "queue-unreadable",
                 f"The jobs in queue {run.names.queue} could not be counted: {error}. "
                 "Nothing is concluded from that: the machines keep running and the count is "
@@ -117,7 +117,7 @@ class Watch:
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
-            self._unreadable(
+            self._drive.failed(
                 "fleet-unreadable",
                 f"The spot fleet could not be looked at: {error}. It is left as it is, and asked "
                 "again.",
@@ -209,7 +209,7 @@ class Watch:
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
-            self._unreadable(
+            self._drive.failed(
                 "service-unreadable",
                 f"The service {self._drive.run.names.service} could not be looked at: {error}. "
                 "The run goes on; what is not recorded while it lives is kept at the end.",
@@ -271,9 +271,6 @@ class Watch:
         )
         self._drive.problem("queue-missing", text)
         return QueueSeen.MISSING
-
-    def _unreadable(self, name: str, text: str, error: AwsError) -> None:
-        self._drive.failed(name, text, error)
 
 
 def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:

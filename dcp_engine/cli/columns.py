@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 
 from dcp_engine.cli.terminal import Terminal
@@ -26,6 +27,14 @@ def say_in_columns(
     out.say(first, lead=lead if first else lead.rstrip(), colour=colour)
     for line in rest:
         out.say(f"{margin:<{len(lead)}}{line}")
+
+
+def say_table(out: Terminal, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells one below the other, the head of the table first."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        out.say("  ".join(cells).rstrip())
 
 
 class _Wrapper(textwrap.TextWrapper):

@@ -5,6 +5,7 @@ from datetime import datetime
 import click
 
 from dcp_engine.cli import arguments, words
+from dcp_engine.cli.columns import say_table
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.terminal import terminal
@@ -50,11 +51,7 @@ def list_runs(ctx: click.Context, every: bool, as_json: bool) -> None:
     elif not found:
         out.message(f"There are no {'' if every else 'live '}runs in {app.database}.")
     else:
-        rows = [_HEAD, *(_row(one) for one in found)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-        for row in rows:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-            out.say("  ".join(cells).rstrip())
+        say_table(out, [_HEAD, *map(_row, found)])
 
 
 def _row(status: Status) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import sys
 import click
 
 from dcp_engine.cli import arguments
-from dcp_engine.cli.columns import say_in_columns
+from dcp_engine.cli.columns import say_in_columns, say_table
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.root import COMMANDS
@@ -41,18 +41,10 @@ def plugins(ctx: click.Context, what: str | None, as_json: bool) -> None:
     if as_json:
         out.json([_as_json(report) for report in reports])
     else:
-        _table(out, reports)
+        say_table(out, [_HEAD, *map(_row, reports)])
         _troubles(out, reports, checked=what == "check")
     trouble = what == "check" and any(_is_in_trouble(report) for report in reports)
     ctx.exit(EXIT_NEEDS_PERSON if trouble else EXIT_FINE)
-
-
-def _table(out: Terminal, reports: list[PluginReport]) -> None:
-    rows = [_HEAD, *map(_row, reports)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        out.say("  ".join(cells).rstrip())
 
 
 def _row(report: PluginReport) -> tuple[str, ...]:
