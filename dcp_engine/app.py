@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from dcp_engine import at_stake, monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import (
     Ambiguous,
     AwsError,
@@ -21,7 +22,7 @@ from dcp_engine.errors import (
     Refused,
     StoreUnwritable,
 )
-from dcp_engine.model import Event, Lease, Request, RequestKind, Run, Settings
+from dcp_engine.model import Event, Lease, Request, RequestKind, Run
 from dcp_engine.selection import Selection
 from dcp_engine.status import Status, exit_code, status_of, waivable
 

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from dcp_engine.answers import LONGEST_NAME, short
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import Refused
-from dcp_engine.model import DutyRecord, Run, Settings, Step, with_duty, with_step
+from dcp_engine.model import DutyRecord, Run, Step, with_duty, with_step
 from dcp_engine.ports import Aws
 from dcp_engine.store.codec import apart, encode
 

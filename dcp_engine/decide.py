@@ -8,9 +8,10 @@ from datetime import datetime
 import msgspec
 
 from dcp_engine import words
+from dcp_engine.defaults import Settings
 from dcp_engine.emptiness import confirmed_empty, confirmed_missing
 from dcp_engine.machine import Move
-from dcp_engine.model import Outcome, Reading, Run, Settings, State
+from dcp_engine.model import Outcome, Reading, Run, State
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import NEEDS_PERSON, LeaseLost, OutOfTime, Unreachable
 from dcp_engine.model import (
     Event,
@@ -23,7 +24,6 @@ from dcp_engine.model import (
     Request,
     RequestKind,
     Run,
-    Settings,
 )
 from dcp_engine.store.protocol import Commit, Store
 

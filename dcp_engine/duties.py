@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from dcp_engine.answers import duty_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import DutyContext
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import (
     Credentials,
@@ -17,7 +18,7 @@ from dcp_engine.errors import (
     StoreError,
 )
 from dcp_engine.hookspecs import Duty, DutyResult
-from dcp_engine.model import DutyRecord, Observation, Run, Settings, with_duty
+from dcp_engine.model import DutyRecord, Observation, Run, with_duty
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws

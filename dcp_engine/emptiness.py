@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-from dcp_engine.model import Reading, Settings
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Reading
 
 LONGEST_GAP = timedelta(minutes=30)
 # A Date header has whole seconds, and a busy computer is late now and then: gaps below this say

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dcp_engine.auto_monitor import see_to_it
 from dcp_engine.claims import ELSEWHERE, Claims, another_driver
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import UNREACHABLE, Drive
 from dcp_engine.durations import format_duration
 from dcp_engine.duties import Duties
@@ -30,7 +31,7 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Event, Holder, Lease, Outcome, Run, Settings, State
+from dcp_engine.model import Event, Holder, Lease, Outcome, Run, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins

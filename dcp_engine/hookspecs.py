@@ -17,7 +17,8 @@ import msgspec
 import pluggy
 
 from dcp_engine.clock import Clock
-from dcp_engine.model import Event, Observation, Run, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Event, Observation, Run, State
 from dcp_engine.ports import Aws
 from dcp_engine.secret import Secret
 

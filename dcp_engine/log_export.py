@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
 from dcp_engine.errors import PluginFailed, Refused
 from dcp_engine.hookspecs import (
@@ -25,7 +26,7 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
-from dcp_engine.model import Run, Settings
+from dcp_engine.model import Run
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws

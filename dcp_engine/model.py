@@ -407,20 +407,3 @@ def _put(items: Iterable[_Named], item: _Named) -> tuple[_Named, ...]:
     by_name = {old.name: old for old in items}
     by_name[item.name] = item
     return tuple(by_name.values())
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be set; `dcp_engine.settings` reads it from flags, environment and file."""
-
-    poll_interval: timedelta = timedelta(seconds=60)
-    alarm_sweep_interval: timedelta = timedelta(hours=1)
-    downscale_interval: timedelta = timedelta(minutes=10)
-    cheapest_after: timedelta = timedelta(minutes=15)
-    empty_readings: int = 3
-    empty_window: timedelta = timedelta(minutes=3)
-    first_job_grace: timedelta = timedelta(minutes=15)
-    orphan_grace: timedelta = timedelta(minutes=15)
-    log_settle: timedelta = timedelta(minutes=5)
-    request_timeout: timedelta = timedelta(seconds=20)
-    tick_deadline: timedelta = timedelta(minutes=3)
-    lease_ttl: timedelta = timedelta(minutes=5)

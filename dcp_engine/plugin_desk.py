@@ -10,8 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import BadInput
-from dcp_engine.model import Event, Names, Problem, Run, Settings, State
+from dcp_engine.model import Event, Names, Problem, Run, State
 from dcp_engine.plugin_facts import Owned, PluginFacts
 from dcp_engine.plugins import Plugins
 from dcp_engine.text_input import nearest

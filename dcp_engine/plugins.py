@@ -15,10 +15,11 @@ import msgspec
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import OF_THE_ENGINE, few, offered
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import Hangs
 from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
 from dcp_engine.isolation import within
-from dcp_engine.model import Event, Run, Settings
+from dcp_engine.model import Event, Run
 from dcp_engine.overheard import Overhearing
 from dcp_engine.plugin_facts import (
     Owned,

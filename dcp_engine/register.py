@@ -12,6 +12,7 @@ from dcp_engine import monitor_file
 from dcp_engine.auto_monitor import ARMED, armed_alarms, warning
 from dcp_engine.claims import another_driver, refusal
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import AwsError, BadInput, Credentials, Refused
 from dcp_engine.model import (
     Event,
@@ -22,7 +23,6 @@ from dcp_engine.model import (
     Request,
     RequestKind,
     Run,
-    Settings,
     State,
 )
 from dcp_engine.ports import Aws, Cloud

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from dcp_engine.crash import CRASH_VARIABLE
+from dcp_engine.defaults import Settings
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
-from dcp_engine.model import Settings
 from dcp_engine.selection import PLUGINS_VARIABLE, Choice, Selection, name_of, names_in, names_of
 from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
 from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
 from dcp_engine.errors import (
@@ -19,7 +20,7 @@ from dcp_engine.errors import (
     Transient,
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
-from dcp_engine.model import Ended, Run, Settings, Step, with_step
+from dcp_engine.model import Ended, Run, Step, with_step
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws

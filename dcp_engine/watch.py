@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from dcp_engine import fleet_problems
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
 from dcp_engine.driver_tag import tag_of
 from dcp_engine.emptiness import LONGEST_GAP, add_reading
@@ -22,7 +23,6 @@ from dcp_engine.model import (
     Identities,
     Reading,
     Run,
-    Settings,
     State,
     for_a_person,
     with_fleet,

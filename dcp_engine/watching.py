@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from dcp_engine import words
 from dcp_engine.clock import Clock
 from dcp_engine.decide import Decision, decide, orphans_possible
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
 from dcp_engine.machine import Move
-from dcp_engine.model import DutyRecord, Outcome, Reading, Run, Settings, with_duty
+from dcp_engine.model import DutyRecord, Outcome, Reading, Run, with_duty
 from dcp_engine.moves import Mover
 from dcp_engine.watch import QueueSeen, Watch
 

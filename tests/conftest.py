@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dcp_engine.model import Settings
+from dcp_engine.defaults import Settings
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.short_cuts import models_read_once, sockets_spared
 from dcp_engine.simulation.timings import Timings

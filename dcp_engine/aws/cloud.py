@@ -19,7 +19,8 @@ from dcp_engine.aws.sqs import SqsQueue
 from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
-from dcp_engine.model import Run, Settings
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Run
 from dcp_engine.ports import Usage
 
 

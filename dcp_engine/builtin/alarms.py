@@ -8,6 +8,7 @@ died. One that is not any more as the worker placed it is a person's, and waits 
 from collections.abc import Iterable, Mapping, Sequence
 
 from dcp_engine.builtin import namesake
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import (
     Context,
     Duty,
@@ -17,7 +18,7 @@ from dcp_engine.hookspecs import (
     done,
     hookimpl,
 )
-from dcp_engine.model import Settings, State
+from dcp_engine.model import State
 from dcp_engine.ports import ENDED_STATES, AlarmFacts
 from dcp_engine.words import counted
 

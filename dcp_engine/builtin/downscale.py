@@ -11,10 +11,11 @@ from math import ceil
 
 from msgspec.structs import replace
 
+from dcp_engine.defaults import Settings
 from dcp_engine.emptiness import need
 from dcp_engine.errors import Busy
 from dcp_engine.hookspecs import Context, Duty, DutyResult, hookimpl
-from dcp_engine.model import Fleet, Run, Settings, State, with_fleet
+from dcp_engine.model import Fleet, Run, State, with_fleet
 from dcp_engine.words import counted
 
 

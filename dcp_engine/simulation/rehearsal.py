@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from dcp_engine.app import App
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import EngineError
-from dcp_engine.model import Settings
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.machines import MachineState
 from dcp_engine.simulation.neighbours import Neighbours, launch_neighbours

@@ -22,7 +22,8 @@ except ImportError as error:
         "pip install 'dcp-engine[testing]'"
     ) from error
 
-from dcp_engine.model import Event, Run, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Event, Run, State
 from dcp_engine.plugin_facts import PluginFailure
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.runs import Scenario

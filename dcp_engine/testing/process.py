@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from dcp_engine import monitor_file
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import Engine
-from dcp_engine.model import Holder, Lease, Run, Settings
+from dcp_engine.model import Holder, Lease, Run
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Cloud
 from dcp_engine.register import Registrar

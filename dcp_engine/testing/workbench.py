@@ -8,8 +8,9 @@ from typing import Final
 
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.builtin import built_in
+from dcp_engine.defaults import Settings
 from dcp_engine.durations import format_duration
-from dcp_engine.model import Event, Run, Settings, State
+from dcp_engine.model import Event, Run, State
 from dcp_engine.plugin_facts import PluginFailure
 from dcp_engine.plugins import Plugins
 from dcp_engine.simulation.launch import Launch, launch_run

@@ -8,7 +8,8 @@ import msgspec
 
 from dcp_engine.aws.cloud import BotoAws, BotoCloud
 from dcp_engine.clock import Clock
-from dcp_engine.model import Fleet, Identities, Names, Run, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Fleet, Identities, Names, Run, State
 from tests.contract.backends import Backend
 
 _FAR_AWAY = 1e9

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dcp_engine.app import App
-from dcp_engine.model import Settings
+from dcp_engine.defaults import Settings
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.surroundings import without_own_aws
 from dcp_engine.status import Status

@@ -10,8 +10,9 @@ from dcp_engine import monitor_file
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.builtin import built_in
 from dcp_engine.crash import Aim
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import Engine, TickReport
-from dcp_engine.model import Event, Holder, Request, RequestKind, Run, Settings, State
+from dcp_engine.model import Event, Holder, Request, RequestKind, Run, State
 from dcp_engine.plugins import Plugins
 from dcp_engine.register import Registered, Registrar
 from dcp_engine.simulation.launch import Launch

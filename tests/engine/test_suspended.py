@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dcp_engine import answers, log_export, step_order, stop, watching
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl, waiting
-from dcp_engine.model import Ended, RequestKind, Run, Settings, State
+from dcp_engine.model import Ended, RequestKind, Run, State
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws

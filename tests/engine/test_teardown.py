@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import StoreUnwritable
 from dcp_engine.hookspecs import Context, StepResult, TeardownStep, hookimpl
-from dcp_engine.model import Ended, Event, Holder, Outcome, RequestKind, Run, Settings, State
+from dcp_engine.model import Ended, Event, Holder, Outcome, RequestKind, Run, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.neighbours import launch_neighbours

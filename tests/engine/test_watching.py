@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dcp_engine.model import Outcome, RequestKind, Run, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Outcome, RequestKind, Run, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.runs import Scenario

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dcp_engine.model import Outcome, RequestKind, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Outcome, RequestKind, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.runs import Scenario

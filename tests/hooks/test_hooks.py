@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Hooks, Secret, hookimpl
-from dcp_engine.model import Ended, Event, Run, Settings, State
+from dcp_engine.model import Ended, Event, Run, State
 from dcp_engine.plugins import Plugins
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws

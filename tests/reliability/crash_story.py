@@ -5,8 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
-from dcp_engine.model import Event, Outcome, RequestKind, Run, Settings, State
+from dcp_engine.model import Event, Outcome, RequestKind, Run, State
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.machines import Cause
 from dcp_engine.simulation.neighbours import launch_neighbours

@@ -7,7 +7,8 @@ from typing import Any
 
 from dcp_engine.aws import operations as op
 from dcp_engine.aws.operations import OPERATIONS, Operation
-from dcp_engine.model import Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.item_failures import ITEM_FAILURES
 

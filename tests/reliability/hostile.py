@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import (
     Credentials,
     LeaseLost,
@@ -31,7 +32,7 @@ from dcp_engine.hookspecs import (
     hookimpl,
     waiting,
 )
-from dcp_engine.model import Event, Run, Settings, State
+from dcp_engine.model import Event, Run, State
 
 WATCHING = frozenset({State.PENDING, State.RUNNING, State.DRAINING})
 BIG = 300_000

@@ -12,8 +12,9 @@ from dcp_engine.aws.operations import OPERATIONS
 from dcp_engine.builtin import built_in
 from dcp_engine.clock import Clock
 from dcp_engine.crash import Aim
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import Engine, TickReport
-from dcp_engine.model import Holder, Run, Settings, State
+from dcp_engine.model import Holder, Run, State
 from dcp_engine.plugins import Plugins
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.crashing import CrashingStore

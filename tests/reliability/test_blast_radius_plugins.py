@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.session import Sessions
+from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
 from dcp_engine.errors import NotOurs, Refused
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl
-from dcp_engine.model import Fleet, Names, Outcome, RequestKind, Run, Settings, State
+from dcp_engine.model import Fleet, Names, Outcome, RequestKind, Run, State
 from dcp_engine.ports import ContainerInstance
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.runs import Scenario

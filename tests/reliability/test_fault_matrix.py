@@ -15,7 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from dcp_engine.aws import operations as op
-from dcp_engine.model import Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock

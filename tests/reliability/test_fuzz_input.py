@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dcp_engine import aws_names, monitor_file
 from dcp_engine import settings as engine_settings
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import BadInput
-from dcp_engine.model import MonitorFile, Settings
+from dcp_engine.model import MonitorFile
 from tests.reliability.garble import garbled
 
 GOOD = {

@@ -16,7 +16,8 @@ from dcp_engine import monitor_file, permissions
 from dcp_engine.aws import operations
 from dcp_engine.aws.operations import OPERATIONS, Operation
 from dcp_engine.cli.root import PROGRAM, cli
-from dcp_engine.model import Outcome, RequestKind, Settings, State
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Outcome, RequestKind, State
 from dcp_engine.permissions import Scope
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.neighbours import launch_neighbours

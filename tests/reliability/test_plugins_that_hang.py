@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import Refused
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl
-from dcp_engine.model import Ended, Settings, State
+from dcp_engine.model import Ended, State
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from tests.engine.rig import Rig

@@ -11,8 +11,9 @@ import pytest
 
 from dcp_engine.app import App
 from dcp_engine.aws.cloud import BotoCloud
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import EXIT_NEEDS_PERSON, EngineError, NoSuchRun, StoreBroken
-from dcp_engine.model import Request, RequestKind, Settings, State
+from dcp_engine.model import Request, RequestKind, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import EXIT_NEEDS_PERSON, StoreBroken
-from dcp_engine.model import Run, Settings, State
+from dcp_engine.model import Run, State
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock

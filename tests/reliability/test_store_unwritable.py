@@ -10,8 +10,9 @@ import pytest
 
 from dcp_engine.app import App
 from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import EXIT_TIME_MAY_MEND, StoreUnwritable
-from dcp_engine.model import Request, RequestKind, Run, Settings, State
+from dcp_engine.model import Request, RequestKind, Run, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.server import SimulatedAws

@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from dcp_engine.decide import decide, orphans_possible
+from dcp_engine.defaults import Settings
 from dcp_engine.machine import Move
-from dcp_engine.model import Identities, Outcome, Run, Settings, State
+from dcp_engine.model import Identities, Outcome, Run, State
 from tests.unit.runs import START, fleet, reading, run
 
 SETTINGS = Settings()

@@ -7,8 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcp_engine.defaults import Settings
 from dcp_engine.emptiness import add_reading, confirmed_empty, confirmed_missing, need
-from dcp_engine.model import Reading, Settings
+from dcp_engine.model import Reading
 from tests.unit.runs import START, reading
 
 SETTINGS = Settings()

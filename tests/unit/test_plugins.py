@@ -11,8 +11,9 @@ import pytest
 
 from dcp_engine import plugin_sources, plugins
 from dcp_engine.builtin import BUILT_IN
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
-from dcp_engine.model import Event, Settings
+from dcp_engine.model import Event
 from dcp_engine.plugin_facts import PluginFacts
 from dcp_engine.plugin_sources import from_package
 from dcp_engine.plugins import Plugins

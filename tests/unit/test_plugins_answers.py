@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, Secret, hookimpl
-from dcp_engine.model import Event, Settings, State
+from dcp_engine.model import Event, State
 from dcp_engine.plugins import Plugins
 from tests.unit.distributions import errors, plugin
 from tests.unit.runs import START, run

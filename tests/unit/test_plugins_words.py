@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, DutyResult, Secret, StepResult, TeardownStep, kept
-from dcp_engine.model import Event, Settings, State
+from dcp_engine.model import Event, State
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from tests.unit.distributions import errors, plugin

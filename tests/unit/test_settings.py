@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import EXIT_BAD_INPUT, BadInput
-from dcp_engine.model import Settings
 from dcp_engine.settings import RESERVED_VARIABLES, describe, load, parse_duration
 
 NAMES = [field.name for field in msgspec.structs.fields(Settings)]

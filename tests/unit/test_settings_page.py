@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from dcp_engine.model import Settings
+from dcp_engine.defaults import Settings
 from dcp_engine.settings import RESERVED_VARIABLES, describe, load
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"

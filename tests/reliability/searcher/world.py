@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import TickReport
-from dcp_engine.model import Lease, Request, RequestKind, Run, Settings
+from dcp_engine.model import Lease, Request, RequestKind, Run
 from dcp_engine.simulation.faults import FaultRule
 from dcp_engine.simulation.fleets import Fleet
 from dcp_engine.simulation.launch import Launch, launch_run

@@ -12,8 +12,8 @@ import pytest
 
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.aws.session import Sessions
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import Credentials, Invalid, Transient
-from dcp_engine.model import Settings
 
 TIMEOUT = timedelta(seconds=7)
 SSO = """

@@ -16,6 +16,7 @@ from click.testing import Result
 from dcp_engine.app import App
 from dcp_engine.cli.lines import Lines
 from dcp_engine.cli.terminal import Terminal
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import TickReport
 from dcp_engine.errors import StoreUnwritable, Transient
 from dcp_engine.model import (
@@ -26,7 +27,6 @@ from dcp_engine.model import (
     Request,
     RequestKind,
     Run,
-    Settings,
     State,
     Step,
 )

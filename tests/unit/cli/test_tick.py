@@ -9,8 +9,9 @@ from click.testing import Result
 from msgspec.structs import replace
 
 from dcp_engine.app import App
+from dcp_engine.defaults import Settings
 from dcp_engine.engine import TickReport
-from dcp_engine.model import Event, Names, Outcome, Run, Settings, State
+from dcp_engine.model import Event, Names, Outcome, Run, State
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.runs import NAMES, run
 
