@@ -7,16 +7,17 @@ is left behind with it. In what comes out, only the functions that it offers are
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from dcp_engine.hookspecs import Duty, DutyResult, LogExporter, StepResult, TeardownStep
 from dcp_engine.model import Observation, State
+from dcp_engine.series import RUN, Sample
 
 OF_THE_ENGINE: Final[Mapping[str, frozenset[str]]] = {
     "teardown_steps": frozenset({"fleets", "last-look", "logs"}),
-    "duties": frozenset({"look-at-fleets", "record-identities"}),
+    "duties": frozenset({"look-at-fleets", "record-identities", "thin-numbers"}),
 }
 """By hook, the names that no plugin can have: the engine's own steps, and its own schedules."""
 
@@ -104,6 +105,7 @@ def duty_result(answer: object, *, third_party: bool = True) -> DutyResult:
         next_in=None if answer.next_in is None else _span(answer.next_in, "next_in"),
         problems=problems,
         observations=[_seen(seen) for seen in few(answer.observations, "observations")],
+        samples=[_sample(sample) for sample in _sampled(answer.samples, third_party=third_party)],
     )
 
 
@@ -159,6 +161,26 @@ def _seen(seen: object) -> Observation:
     if seen.at is not None and seen.at.utcoffset() is None:
         raise ValueError(f"the duty observed {seen.name} at {seen.at}, a time of no time zone")
     return Observation(name=_name(seen.name), value=value, unit=str.__str__(seen.unit), at=seen.at)
+
+
+def _sampled(samples: Iterable[Any], *, third_party: bool) -> Iterable[Any]:
+    """A third party's are few: they are kept for ever. Ours have one for each machine."""
+    return few(samples, "samples") if third_party else samples
+
+
+def _sample(sample: object) -> Sample:
+    if not isinstance(sample, Sample) or not isinstance(sample.at, datetime):
+        raise TypeError(f"the duty gave {sample!r} for a sample")
+    if sample.at.utcoffset() is None:
+        raise ValueError(f"the duty gave a sample of {sample.at}, a time of no time zone")
+    values = {}
+    for name, value in few(sample.values.items(), "numbers in a sample"):
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"the duty gave {value!r} for {name}, which is no number")
+        values[_name(name)] = float(value)
+    return Sample(
+        at=sample.at, values=values, subject=_name(sample.subject) if sample.subject else RUN
+    )
 
 
 def _is_engines(problem: str) -> bool:

@@ -28,6 +28,7 @@ from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
     from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
     from dcp_engine.ports import Cloud
@@ -95,6 +96,19 @@ class App:
     def history(self, name: str, after: str | None = None) -> list[Event]:
         """A run's events in order, or those after one. Raises NoSuchRun, Ambiguous."""
         return self._reader.events(self.find(name).id, after)
+
+    def picture(self, name: str) -> "Picture":
+        """Everything that there is to see of a run. Raises NoSuchRun, Ambiguous."""
+        from dcp_engine.picture import picture  # noqa: PLC0415 - only where it is shown
+
+        run, store = self.find(name), self._reader
+        return picture(
+            run,
+            machines=store.machines(run.id),
+            events=store.events(run.id),
+            numbers=store.samples(run.id, subject=None),
+            now=self._clock.now(),
+        )
 
     def runs_to_tick(self) -> list[Run]:
         """Every run that a tick may have something to do for, the oldest first.

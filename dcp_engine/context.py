@@ -1,6 +1,7 @@
 """What a duty or a teardown step is handed, and the writing it may do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -11,8 +12,9 @@ from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import Refused
-from dcp_engine.model import DutyRecord, Run, Step, with_duty, with_step
+from dcp_engine.model import DutyRecord, Event, Machine, Run, Step, with_duty, with_step
 from dcp_engine.ports import Aws
+from dcp_engine.series import RUN, Bucket
 from dcp_engine.store.codec import apart, encode
 
 # What is remembered is written with every change to the run.
@@ -49,6 +51,17 @@ class DutyContext:
 
     def machines(self) -> tuple[str, ...]:
         return self._drive.machine_ids()
+
+    def roll(self) -> tuple[Machine, ...]:
+        return self._drive.machines
+
+    def events(self) -> Sequence[Event]:
+        return self._drive.history()
+
+    def numbers(
+        self, subject: str | None = RUN, *, since: datetime | None = None
+    ) -> Sequence[Bucket]:
+        return self._drive.numbers(subject, since=since)
 
     def commit(
         self,

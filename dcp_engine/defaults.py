@@ -16,6 +16,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     empty_window: timedelta = timedelta(minutes=3)
     first_job_grace: timedelta = timedelta(minutes=15)
     orphan_grace: timedelta = timedelta(minutes=15)
+    watch_interval: timedelta = timedelta(minutes=10)
+    ensure_alarms: bool = True
+    join_grace: timedelta = timedelta(minutes=20)
+    end_unjoined: bool = False
     log_settle: timedelta = timedelta(minutes=5)
     request_timeout: timedelta = timedelta(seconds=20)
     tick_deadline: timedelta = timedelta(minutes=3)

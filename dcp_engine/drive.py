@@ -8,7 +8,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from dcp_engine.model import (
     RequestKind,
     Run,
 )
+from dcp_engine.series import RUN, Bucket, Sample
 from dcp_engine.store.protocol import Commit, Store
 
 Change = Callable[[Run], Run]
@@ -125,6 +126,7 @@ class Drive:
         events: Iterable[EventParts] = (),
         machines: Iterable[Machine] = (),
         consumed: Iterable[Request] = (),
+        samples: Iterable[Sample] = (),
     ) -> Run:
         """Apply a change to the run and write it with its events, or raise and change nothing."""
         with self._lock:
@@ -143,7 +145,8 @@ class Drive:
             )
             machines = tuple(machines)
             consumed = tuple(consumed)
-            if run == self._run and not (written or machines or consumed):
+            samples = tuple(samples)
+            if run == self._run and not (written or machines or consumed or samples):
                 return run
             self._store.commit(
                 self.lease,
@@ -153,6 +156,7 @@ class Drive:
                     machines=machines,
                     consumed=[request.id for request in consumed],
                     notifiers=self._notifiers,
+                    samples=samples,
                 ),
             )
             self._run = run
@@ -197,6 +201,7 @@ class Drive:
         change: Change = unchanged,
         because: Iterable[EventParts] = (),
         consumed: Iterable[Request] = (),
+        samples: Iterable[Sample] = (),
         moot: bool = False,
     ) -> None:
         """Begin, reword or end problems; beginnings and ends are events, rewordings are not.
@@ -237,6 +242,7 @@ class Drive:
                 lambda run: msgspec.structs.replace(change(run), problems=problems),
                 events=events,
                 consumed=consumed,
+                samples=samples,
             )
 
     def problem(
@@ -269,6 +275,25 @@ class Drive:
             ]
             if ended:
                 self.commit(machines=ended)
+
+    def note_machines(self, machines: Iterable[Machine]) -> None:
+        """Record what is known of machines now, new ones too."""
+        with self._lock:
+            news = [m for m in machines if self._machines.get(m.instance_id) != m]
+            if news:
+                self.commit(machines=news)
+
+    def history(self) -> list[Event]:
+        """Everything that has happened to the run."""
+        return self._store.events(self._run.id)
+
+    def numbers(self, subject: str | None = RUN, *, since: datetime | None = None) -> list[Bucket]:
+        """What is kept of the numbers of a subject over time, of all subjects with None."""
+        return self._store.samples(self._run.id, subject=subject, since=since)
+
+    def thin(self) -> None:
+        """Make what is kept of the run's numbers as coarse as their age asks for."""
+        self._store.thin(self._run.id, self._clock.now())
 
     def wishes(self) -> tuple[Request, ...]:
         """What people asked for and nobody has obeyed yet."""

@@ -22,6 +22,7 @@ from dcp_engine.model import DutyRecord, Observation, Run, with_duty
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
+from dcp_engine.series import Sample
 
 LONGEST_PAUSE = timedelta(hours=1)
 # What a third party may take of a tick that others wait for.
@@ -110,7 +111,9 @@ class Duties:
 
         noted = every > timedelta(0) or self._drive.run.problem(problem) or result.observations
         self._drive.problems(
-            {**result.problems, problem: None}, change=done if noted else unchanged
+            {**result.problems, problem: None},
+            change=done if noted else unchanged,
+            samples=[*result.samples, *_observed(result.observations, now)],
         )
 
     def _failed(self, owned: Owned[Duty], error: BaseException) -> None:
@@ -157,6 +160,10 @@ class Duties:
 
 def _result(owned: Owned[Duty], context: DutyContext) -> DutyResult:
     return duty_result(owned.item.run(context), third_party=owned.third_party)
+
+
+def _observed(observations: Sequence[Observation], now: datetime) -> list[Sample]:
+    return [Sample(at=seen.at or now, values={seen.name: seen.value}) for seen in observations]
 
 
 def _seen(run: Run, observations: Sequence[Observation], now: datetime) -> tuple[Observation, ...]:

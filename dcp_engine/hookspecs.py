@@ -18,9 +18,10 @@ import pluggy
 
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
-from dcp_engine.model import Event, Observation, Run, State
+from dcp_engine.model import Event, Machine, Observation, Run, State
 from dcp_engine.ports import Aws
 from dcp_engine.secret import Secret
+from dcp_engine.series import RUN, Bucket, Sample
 
 if TYPE_CHECKING:
     import click
@@ -35,6 +36,7 @@ __all__ = [
     "LogExporter",
     "Observation",
     "Records",
+    "Sample",
     "Secret",
     "StepResult",
     "TeardownStep",
@@ -77,6 +79,17 @@ class Context(Protocol):
     def machines(self) -> tuple[str, ...]:
         """Every instance id ever recorded as the run's."""
 
+    def roll(self) -> tuple[Machine, ...]:
+        """What is recorded of each of them, as it was at the last look at the fleets."""
+
+    def events(self) -> Sequence[Event]:
+        """Everything that has happened to the run, in order."""
+
+    def numbers(
+        self, subject: str | None = RUN, *, since: datetime | None = None
+    ) -> Sequence[Bucket]:
+        """What is kept of the samples of a subject, in order; with None of all subjects."""
+
     def commit(
         self,
         *,
@@ -102,12 +115,14 @@ class DutyResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `next_in` overrides the duty's own interval once. `problems` maps a problem's name to its
     words while it lasts, and to None when it is over. `observations` are shown by `status` with
-    their time, until the next one of the same name takes their place.
+    their time, until the next one of the same name takes their place. `samples` are kept over time
+    (see `dcp_engine.series`), and so is each observation, as a number of the run.
     """
 
     next_in: timedelta | None = None
     problems: Mapping[str, str | None] = {}
     observations: Sequence[Observation] = ()
+    samples: Sequence[Sample] = ()
 
 
 class Duty(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,10 +26,11 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
-from dcp_engine.model import Run
+from dcp_engine.model import Event, Machine, Run
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
+from dcp_engine.series import RUN, Bucket
 
 LOGS: Final = "logs"
 # By so much a start time may be ahead when a run is registered.
@@ -207,6 +208,17 @@ class _GroupContext:
 
     def machines(self) -> tuple[str, ...]:
         return self._group.context.machines()
+
+    def roll(self) -> tuple[Machine, ...]:
+        return self._group.context.roll()
+
+    def events(self) -> Sequence[Event]:
+        return self._group.context.events()
+
+    def numbers(
+        self, subject: str | None = RUN, *, since: datetime | None = None
+    ) -> Sequence[Bucket]:
+        return self._group.context.numbers(subject, since=since)
 
     def commit(
         self,

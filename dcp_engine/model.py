@@ -133,6 +133,9 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is AWS's word, "gone" where AWS has forgotten it, and UNKNOWN where AWS never knew it.
 
+    `bid` is the most that the fleet pays for a machine and hour, in dollars; None where it names
+    none, which means the price on demand.
+
     `driver` is the identity of the store whose mark it carried when last seen, and `driven_until`
     how long that holds; None where no mark was in force.
     """
@@ -146,6 +149,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     fulfilled: float | None = None
     active: int | None = None
     largest_weight: float = 1.0
+    bid: float | None = None
     valid_until: datetime | None = None
     driver: str | None = None
     driven_until: datetime | None = None
@@ -158,12 +162,26 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """An EC2 instance that was seen in one of the run's fleets."""
+    """An EC2 instance that was seen in one of the run's fleets.
+
+    `name` is its tag of that name as it was last seen, empty where it had none; `reason` is why it
+    ended, in AWS's words; `type` and `zone` tell its price. None is not known.
+    """
 
     instance_id: str
     fleet_id: str
     first_seen: datetime
     ended_at: datetime | None = None
+    type: str | None = None
+    zone: str | None = None
+    launched_at: datetime | None = None
+    name: str | None = None
+    reason: str | None = None
+
+    @property
+    def began(self) -> datetime:
+        """Since when it has been there, as far as is known."""
+        return self.launched_at or self.first_seen
 
 
 class Identities(msgspec.Struct, frozen=True, kw_only=True):

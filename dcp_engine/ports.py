@@ -39,9 +39,63 @@ class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
     fulfilled: float
     largest_weight: float = 1.0
     activity: str | None = None
+    bid: float | None = None
     valid_until: datetime | None = None
     tags: Mapping[str, str] = {}
     observed_at: datetime
+
+
+class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of DescribeInstances.
+
+    `name` is its tag of that name, empty where it has none. `reason` and `ended_at` tell why and
+    when it left the state `running`, where AWS says so. `volumes` are those attached to it.
+    """
+
+    id: str
+    fleet_id: str
+    state: str
+    type: str
+    zone: str
+    launched_at: datetime | None
+    name: str = ""
+    reason: str | None = None
+    ended_at: datetime | None = None
+    volumes: tuple[str, ...] = ()
+
+
+class VolumeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume that is attached to one of the run's machines; `name` as in MachineFacts."""
+
+    id: str
+    instance_id: str
+    name: str = ""
+
+
+class SpotPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instance type cost an hour in one zone from `at` on, in dollars."""
+
+    type: str
+    zone: str
+    at: datetime
+    dollars: float
+
+
+class MetricQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of CloudWatch. `statistic` is Average, Sum, Minimum, Maximum or SampleCount."""
+
+    namespace: str
+    metric: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str = "Average"
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a log stream, by the clock of the machine that wrote it."""
+
+    at: datetime
+    stream: str
+    text: str
 
 
 class FleetTrouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +216,14 @@ class Capacity(Protocol):
     def troubles(self, fleet_id: str, since: datetime) -> tuple[FleetTrouble, ...]:
         """What stood in its way, from its history (kept 48 h, up to 30 s late)."""
 
+    def prices(
+        self, types: Sequence[str], since: datetime, until: datetime
+    ) -> tuple[SpotPrice, ...]:
+        """The spot prices of these types (Linux) in every zone of the region, all pages.
+
+        The first of each type and zone may be from before `since`: it was in force then.
+        """
+
     def lower_target(self, fleet_id: str, target: int) -> tuple[int, int]:
         """Lower the requested capacity with `noTermination`; never raises it.
 
@@ -192,6 +254,25 @@ class Machines(Protocol):
     def states(self, instance_ids: Iterable[str]) -> Mapping[str, str]:
         """Instance id → state; ids that EC2 no longer knows are left out."""
 
+    def facts(self, fleet_ids: Sequence[str]) -> tuple[MachineFacts, ...]:
+        """Everything of `of_fleets` and more, in every state that EC2 still shows."""
+
+    def volumes(self, instance_ids: Sequence[str]) -> tuple[VolumeFacts, ...]:
+        """The volumes that are attached to these machines."""
+
+    def label(self, instance_ids: Sequence[str], volumes: Sequence[VolumeFacts]) -> None:
+        """Give these the tag `Name` with the worker's name, in batches.
+
+        Raises Missing when one of them is gone by now; then none of its batch is labelled.
+        """
+
+    def end_unjoined(self, instance_ids: Sequence[str]) -> tuple[str, ...]:
+        """Terminate those of the run's machines that ECS does not know; returns which.
+
+        ECS is asked right before: one that has joined the cluster meanwhile may be working. The
+        one way to end a machine before TEARDOWN; raises NotOurs unless `end_unjoined` is set.
+        """
+
     def terminate(self, instance_ids: Sequence[str]) -> None:
         """Terminate exactly these, recorded as the run's."""
 
@@ -220,6 +301,9 @@ class Service(Protocol):
     def container_instances(self) -> tuple[ContainerInstance, ...]:
         """Every machine registered in the cluster, all pages."""
 
+    def joined(self, instance_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these machines that are registered in the cluster, in whatever state."""
+
     def deregister_container_instance(self, instance: ContainerInstance) -> None:
         """Deregister one of the run's own dead machines."""
 
@@ -232,6 +316,15 @@ class Alarms(Protocol):
 
     def of_machines(self) -> tuple[AlarmFacts, ...]:
         """Alarms named exactly `APP_NAME_<instance-id>`, all pages."""
+
+    def of_these(self, instance_ids: Sequence[str]) -> tuple[AlarmFacts, ...]:
+        """The idle alarms that these machines have, in batches of 100 names."""
+
+    def place(self, instance_id: str) -> None:
+        """Give one of the run's machines its idle alarm, exactly as the worker would place it.
+
+        CloudWatch allows only a few of these a second and account; pacing is the caller's.
+        """
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete alarms of the run, in batches of 100 (CloudWatch API, DeleteAlarms)."""
@@ -267,9 +360,37 @@ class Logs(Protocol):
     ) -> ExportFacts | None:
         """An export with exactly these parameters that did not fail, the newest if several."""
 
+    def search(
+        self, group: str, pattern: str, start: datetime, end: datetime, *, most: int
+    ) -> tuple[LogLine, ...]:
+        """Up to `most` lines of a group that match a filter pattern, the oldest first.
+
+        For the patterns see "Filter pattern syntax" in the Amazon CloudWatch Logs User Guide.
+        Raises Missing when there is no such group.
+        """
+
+
+class Metrics(Protocol):
+    """What CloudWatch has measured, of whatever there is."""
+
+    def data(
+        self, queries: Sequence[MetricQuery], start: datetime, end: datetime, period: timedelta
+    ) -> Mapping[MetricQuery, tuple[tuple[datetime, float], ...]]:
+        """Each metric's values by the beginning of their period, in order; empty where none.
+
+        Asked for in batches of 500 (Amazon CloudWatch API, GetMetricData), which AWS bills by the
+        metric: about one cent for a thousand.
+        """
+
 
 class Bucket(Protocol):
     """The run's bucket."""
+
+    def put(self, name: str, body: bytes, content_type: str) -> str:
+        """Write one file of the run's account beside its logs; returns its key.
+
+        Raises Denied, Missing.
+        """
 
     def delete_monitor_file(self) -> bool:
         """Delete the monitor file that Auto-Monitor reads; False when there was none."""
@@ -292,6 +413,8 @@ class Aws(Protocol):
     def alarms(self) -> Alarms: ...
     @property
     def logs(self) -> Logs: ...
+    @property
+    def metrics(self) -> Metrics: ...
     @property
     def bucket(self) -> Bucket: ...
 

@@ -68,9 +68,9 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A setting's meaning and limits, with the words why a value past a limit is refused."""
 
     meaning: str
-    least: timedelta | int = timedelta(0)
+    least: timedelta | int | bool = timedelta(0)
     too_little: str = "it cannot be negative"
-    most: timedelta | int = timedelta(days=7)
+    most: timedelta | int | bool = timedelta(days=7)
     too_much: str = "more than a week is more likely a slip of the unit, and machines are billed"
 
 
@@ -103,6 +103,22 @@ _RULES: Mapping[str, _Rule] = {
     "first_job_grace": _Rule(meaning="how long a queue may stay without a first job"),
     "orphan_grace": _Rule(
         meaning="time left to machines that may still be working although the queue looks empty"
+    ),
+    "watch_interval": _Rule(
+        meaning="pause between two looks at the machines: names, idle alarms, use, troubles"
+    ),
+    "ensure_alarms": _Rule(
+        meaning="whether a machine that lacks its idle alarm is given it", least=False, most=True
+    ),
+    "join_grace": _Rule(
+        meaning="how long a machine may be up before it has joined the ECS cluster",
+        least=timedelta(minutes=5),
+        too_little="machines take minutes to start",
+    ),
+    "end_unjoined": _Rule(
+        meaning="whether a machine that has not joined the cluster by then is ended",
+        least=False,
+        most=True,
     ),
     "log_settle": _Rule(
         meaning="pause between the end of the machines and the export of their logs"
@@ -171,7 +187,7 @@ def describe() -> tuple[Described, ...]:
         Described(
             name=name,
             default=_written(getattr(defaults, name)),
-            allowed=f"{_written(rule.least)} to {_written(rule.most)}",
+            allowed=_allowed(rule),
             meaning=rule.meaning,
             flag=_flag(name),
             variable=_variable(name),
@@ -335,9 +351,16 @@ def _may_exist(path: Path) -> bool:
     return True
 
 
+def _allowed(rule: _Rule) -> str:
+    joint = "or" if isinstance(rule.least, bool) else "to"
+    return f"{_written(rule.least)} {joint} {_written(rule.most)}"
+
+
 def _value(name: str, value: object) -> timedelta | int:
     """The setting's value in its own type and within its limits; raises BadInput with words."""
     rule = _RULES[name]
+    if isinstance(rule.least, bool):
+        return _choice(value)
     found = _count(value) if isinstance(rule.least, int) else _span(value)
     if _size(found) < _size(rule.least):
         raise BadInput(f"at least {_written(rule.least)} is needed: {rule.too_little}")
@@ -356,6 +379,16 @@ def _span(value: object) -> timedelta:
             return timedelta(0)
         raise BadInput(needs_unit(value))
     raise BadInput(f"it must be a duration in quotes, like '10m', and is {kind(value)}")
+
+
+def _choice(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    chosen = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if isinstance(value, str) and value.lower() in chosen:
+        return chosen[value.lower()]
+    got = quoted(value) if isinstance(value, str) else kind(value)
+    raise BadInput(f"it must be yes or no, and is {got}")
 
 
 def _count(value: object) -> int:
@@ -384,6 +417,8 @@ def _size(value: timedelta | int) -> float:
 
 
 def _written(value: timedelta | int) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return format_duration(value) if isinstance(value, timedelta) else str(value)
 
 

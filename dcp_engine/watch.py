@@ -10,7 +10,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from dcp_engine import fleet_problems
+from dcp_engine import fleet_problems, series
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
@@ -28,6 +28,8 @@ from dcp_engine.model import (
     with_fleet,
 )
 from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts, ServiceFacts
+from dcp_engine.roll import called
+from dcp_engine.series import Sample
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
@@ -77,7 +79,9 @@ class Watch:
             # Another queue of the same name is a neighbour's, whatever it holds.
             return self._queue_missing(newer=facts.created_at)
         before = run.readings
-        run = self._drive.commit(lambda run: _counted(run, facts, self._settings))
+        run = self._drive.commit(
+            lambda run: _counted(run, facts, self._settings), samples=[_of_queue(facts.reading)]
+        )
         self._drive.problems(
             {
                 "queue-unreadable": None,
@@ -126,7 +130,7 @@ class Watch:
             return False
         idle = [fleet for fleet in run.fleets if facts.get(fleet.id) and not active[fleet.id]]
         troubles, untold = self._troubles(idle) if why_late else ((), None)
-        self._drive.seen_machines(self._confirmed({i: f for f, ids in active.items() for i in ids}))
+        self._call_the_roll({i: f for f, ids in active.items() for i in ids})
         now = self._clock.now()
         self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
         events = []
@@ -155,7 +159,7 @@ class Watch:
                 no_machine_since=(since or now) if up == 0 else None,
             )
 
-        run = self._drive.commit(looked, events=events)
+        run = self._drive.commit(looked, events=events, samples=_of_fleets(facts, active, now))
         self._drive.problems(
             {
                 "fleet-unreadable": None,
@@ -180,23 +184,21 @@ class Watch:
         except AwsError as error:
             return (), error
 
-    def _confirmed(self, listed: Mapping[str, str]) -> Mapping[str, str]:
-        """Those of the machines (instance id → fleet id) that EC2's own tag gives to these fleets.
+    def _call_the_roll(self, active: Mapping[str, str]) -> None:
+        """Bring what is known of the machines up to date; `active` is instance id → fleet id.
 
-        What is recorded as the run's may be ended by its id, so two answers of AWS have to agree on
-        a machine that is new. One that cannot be confirmed now is when it is seen again, and the
-        teardown looks for them all by that tag.
+        What is recorded as the run's may be ended by its id, so a machine is only when EC2's own
+        tag gives it to one of the fleets: a fleet's list alone is not believed. One that cannot be
+        confirmed now is when it is seen again, and the teardown looks for them all by that tag.
         """
-        known = set(self._drive.machine_ids())
-        if known.issuperset(listed):
-            return listed
         try:
-            tagged = self._aws.machines.of_fleets(self._drive.run.fleet_ids)
+            facts = self._aws.machines.facts(self._drive.run.fleet_ids)
         except Credentials:
             raise
         except AwsError:
-            tagged = {}
-        return {i: fleet for i, fleet in listed.items() if i in known or i in tagged}
+            return
+        known = {machine.instance_id: machine for machine in self._drive.machines}
+        self._drive.note_machines(called(known, facts, active, self._clock.now()))
 
     def record_identities(self) -> bool:
         """Write down what tells the service and the task definitions from later namesakes.
@@ -273,6 +275,31 @@ class Watch:
         return QueueSeen.MISSING
 
 
+def _of_queue(reading: Reading) -> Sample:
+    return Sample(
+        at=reading.at,
+        values={
+            series.VISIBLE: reading.visible,
+            series.IN_FLIGHT: reading.in_flight,
+            series.DELAYED: reading.delayed,
+        },
+    )
+
+
+def _of_fleets(
+    facts: Mapping[str, FleetFacts | None], active: Mapping[str, Sequence[str]], now: datetime
+) -> list[Sample]:
+    known = [fact for fact in facts.values() if fact is not None]
+    if not known:
+        return []
+    values: dict[str, float] = {
+        series.TARGET: sum(fact.target for fact in known),
+        series.FULFILLED: sum(fact.fulfilled for fact in known),
+        series.MACHINES: sum(map(len, active.values())),
+    }
+    return [Sample(at=now, values=values)]
+
+
 def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
     reading: Reading = facts.reading
     identities: Identities = replace(
@@ -316,6 +343,7 @@ def _looked(fleet: Fleet, fact: FleetFacts | None, machines: int, now: datetime)
         fulfilled=fact.fulfilled,
         active=machines,
         largest_weight=fact.largest_weight,
+        bid=fact.bid,
         valid_until=fact.valid_until,
         driver=mark.store if mark else None,
         driven_until=mark.until if mark else None,

@@ -17,6 +17,8 @@ from dcp_engine.watch import QueueSeen, Watch
 
 _LOOK = "look-at-fleets"
 _IDENTIFY = "record-identities"
+_THIN = "thin-numbers"
+_THIN_EVERY = timedelta(hours=1)
 
 
 class Watching:
@@ -126,6 +128,9 @@ class Watching:
                 self._after_look(self._watch.looked_at)
         if self._due(_IDENTIFY, self._settings.alarm_sweep_interval):
             self._looked(_IDENTIFY, self._watch.record_identities())
+        if self._due(_THIN, _THIN_EVERY):
+            self._drive.thin()
+            self._looked(_THIN, succeeded=True)
 
     def _due(self, name: str, every: timedelta) -> bool:
         record = self._drive.run.duty(name)

@@ -12,6 +12,7 @@ from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.logs import CloudWatchLogs
 from dcp_engine.aws.meter import Meter
+from dcp_engine.aws.metrics import CloudWatchMetrics
 from dcp_engine.aws.s3 import S3Bucket
 from dcp_engine.aws.session import Sessions
 from dcp_engine.aws.spot import SpotCapacity
@@ -47,6 +48,7 @@ class BotoCloud:
         self._rng = rng
         self._crash = crash
         self._meter = Meter()
+        self._end_unjoined = settings.end_unjoined
 
     @property
     def region(self) -> str | None:
@@ -68,7 +70,7 @@ class BotoCloud:
 
         edge = Edge(
             client,
-            gate=Gate(run, machines),
+            gate=Gate(run, machines, end_unjoined=self._end_unjoined),
             guard=guard,
             clock=self._clock,
             rng=self._rng,
@@ -117,7 +119,7 @@ class BotoAws:
     @cached_property
     def machines(self) -> Ec2Machines:
         """EC2 instances."""
-        return Ec2Machines(self._edge)
+        return Ec2Machines(self._edge, self._run, self.service.joined)
 
     @cached_property
     def service(self) -> EcsService:
@@ -133,6 +135,11 @@ class BotoAws:
     def logs(self) -> CloudWatchLogs:
         """Log groups and exports."""
         return CloudWatchLogs(self._edge, self._run)
+
+    @cached_property
+    def metrics(self) -> CloudWatchMetrics:
+        """What CloudWatch has measured."""
+        return CloudWatchMetrics(self._edge)
 
     @cached_property
     def bucket(self) -> S3Bucket:

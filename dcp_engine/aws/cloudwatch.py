@@ -9,7 +9,7 @@ from dcp_engine.aws import operations as op
 from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
-from dcp_engine.aws.gate import instance_of_alarm
+from dcp_engine.aws.gate import idle_alarm, instance_of_alarm
 from dcp_engine.errors import Missing
 from dcp_engine.model import Run
 from dcp_engine.ports import AlarmFacts, QueueAlarm
@@ -40,6 +40,31 @@ class CloudWatchAlarms:
             MaxRecords=_PAGE,
         )
         return tuple(alarm for page in pages for alarm in page)
+
+    def of_these(self, instance_ids: Sequence[str]) -> tuple[AlarmFacts, ...]:
+        """The idle alarms that these machines have."""
+        run = self._run()
+        names = [run.names.alarm(instance_id) for instance_id in dict.fromkeys(instance_ids)]
+        return tuple(
+            alarm
+            for batch in batches(names, _PAGE)
+            for page in self._edge.pages(
+                op.DESCRIBE_ALARMS,
+                lambda answer: _of_machines(answer, run.names.app_name),
+                AlarmNames=batch,
+                AlarmTypes=["MetricAlarm"],
+                MaxRecords=_PAGE,
+            )
+            for alarm in page
+        )
+
+    def place(self, instance_id: str) -> None:
+        """Give one of the run's machines its idle alarm.
+
+        One that is there is overwritten by it (Amazon CloudWatch API, PutMetricAlarm), so look
+        first: a person may have altered it.
+        """
+        self._edge.call(op.PUT_ALARM, **idle_alarm(self._run(), instance_id))
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete alarms of the run; those that are gone are fine.

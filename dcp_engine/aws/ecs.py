@@ -1,6 +1,6 @@
 """The run's service, task definitions and cluster, on Amazon ECS."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from dcp_engine.aws import ecs_shapes as shapes
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 # Amazon ECS API Reference: maxResults of the List operations, ids in DescribeContainerInstances.
 _PAGE = 100
+# So many ids are a filter of a sensible length.
+_IN_A_FILTER = 100
 
 
 class EcsService:
@@ -124,6 +126,33 @@ class EcsService:
         except Missing:
             return ()
 
+    def joined(self, instance_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these machines that are registered in the cluster, in whatever state.
+
+        They are asked for by a filter (Amazon ECS Developer Guide, "Cluster query language"), and
+        what comes back is looked at once more.
+        """
+        wanted = list(dict.fromkeys(instance_ids))
+        cluster = self._run().names.cluster
+        found: set[str] = set()
+        for batch in batches(wanted, _IN_A_FILTER):
+            try:
+                pages = self._edge.pages(
+                    op.LIST_CONTAINER_INSTANCES,
+                    lambda answer: answer.take(shapes.ContainerInstanceArns),
+                    cluster=cluster,
+                    filter=f"ec2InstanceId in [{', '.join(batch)}]",
+                    maxResults=_PAGE,
+                )
+                arns = list(dict.fromkeys(arn for page in pages for arn in page.arns))
+                for some in batches(arns, _PAGE):
+                    found.update(
+                        one.instance_id for one in self._describe_container_instances(cluster, some)
+                    )
+            except Missing:
+                return frozenset()
+        return frozenset(found & set(wanted))
+
     def deregister_container_instance(self, instance: ContainerInstance) -> None:
         """Deregister one of the run's own dead machines; one that is gone is fine.
 
@@ -132,7 +161,7 @@ class EcsService:
         """
         self._gone_is_fine(
             op.DEREGISTER_CONTAINER_INSTANCE,
-            machine=instance.instance_id,
+            about={instance.arn: instance.instance_id},
             cluster=self._run().names.cluster,
             containerInstance=instance.arn,
             force=True,
@@ -143,10 +172,10 @@ class EcsService:
         self._gone_is_fine(op.DELETE_CLUSTER, cluster=self._run().names.cluster)
 
     def _gone_is_fine(
-        self, operation: Operation, *, machine: str | None = None, **params: object
+        self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: object
     ) -> None:
         try:
-            self._edge.call(operation, machine=machine, **params)
+            self._edge.call(operation, about=about, **params)
         except Missing:
             return
 

@@ -1,7 +1,7 @@
 """The one place where AWS is called: deadline, guard, gate, retries and paging."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from botocore import xform_name
@@ -57,25 +57,25 @@ class Edge:
         self._meter = meter or Meter()
 
     def call(
-        self, operation: Operation, *, machine: str | None = None, **params: Any
+        self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: Any
     ) -> dict[str, Any]:
         """AWS's answer as botocore parsed it, with every required key.
 
-        `machine` is the instance that a changing call is about, where its parameters do not say.
+        `about` gives the machine behind each resource that a changing call names by another id.
         Raises AwsError, NotOurs, and whatever the guard raises.
         """
-        return self.read(operation, lambda answer: answer.body, machine=machine, **params)
+        return self.read(operation, lambda answer: answer.body, about=about, **params)
 
     def read(
         self,
         operation: Operation,
         reader: Callable[[Answer], T],
         *,
-        machine: str | None = None,
+        about: Mapping[str, str] | None = None,
         **params: Any,
     ) -> T:
         """What `reader` makes of the answer; asked again where it finds the answer unreadable."""
-        return self.retry(lambda: reader(self.once(operation, machine=machine, **params)))
+        return self.retry(lambda: reader(self.once(operation, about=about, **params)))
 
     def pages(
         self,
@@ -141,7 +141,9 @@ class Edge:
             reraise=True,
         )(attempt)
 
-    def once(self, operation: Operation, *, machine: str | None = None, **params: Any) -> Answer:
+    def once(
+        self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: Any
+    ) -> Answer:
         """One try without any retry, for attempts made of several calls."""
         if self._clock.monotonic() >= self._deadline:
             raise OutOfTime(
@@ -151,7 +153,7 @@ class Edge:
             )
         if operation.changes:
             self._guard()
-            self._gate.check(operation, params, machine=machine)
+            self._gate.check(operation, params, about=about)
         self._crash(f"before aws {operation.label}")
         try:
             method = getattr(self._client(operation.service), xform_name(operation.name))

@@ -11,10 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dcp_engine import driver_tag
+from dcp_engine.aws import operations as op
 from dcp_engine.aws.arn import Arn
 from dcp_engine.aws.operations import Operation
 from dcp_engine.errors import NotOurs
 from dcp_engine.model import Run, State
+from dcp_engine.partition import partition
+
+ACCOUNT_FILES = ("report.html", "summary.json", "monitor.json")
+"""What is written of a run's account beside its logs."""
 
 # Amazon EC2 User Guide, "Resource IDs": 8 hexadecimal digits of old, 17 since 2016.
 _INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
@@ -25,10 +30,13 @@ _WHILE_WATCHING = frozenset(
         "ec2:ModifySpotFleetRequest",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        "cloudwatch:PutMetricAlarm",
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DisableAlarmActions",
     }
 )
+# What is done for a machine that works has no place once its run is taken down.
+_ONLY_WHILE_WATCHING = (op.PUT_ALARM, op.LABEL_MACHINES, op.END_UNJOINED)
 # A released run takes its mark away, and nothing else.
 _AFTER_THE_END = frozenset({"ec2:DeleteTags"})
 
@@ -43,20 +51,37 @@ def instance_of_alarm(name: str, app_name: str) -> str | None:
 class Gate:
     """Checks changing calls against one run, as it is at the moment of the call."""
 
-    def __init__(self, run: Callable[[], Run], machines: Callable[[], Iterable[str]]) -> None:
-        """`machines` gives every instance id ever recorded as the run's."""
+    def __init__(
+        self,
+        run: Callable[[], Run],
+        machines: Callable[[], Iterable[str]],
+        *,
+        end_unjoined: bool = False,
+    ) -> None:
+        """`machines` gives every instance id ever recorded as the run's.
+
+        `end_unjoined` is whether a person wants machines ended that never joined the cluster.
+        """
         self._run = run
         self._machines = machines
+        self._end_unjoined = end_unjoined
 
     def check(
-        self, operation: Operation, params: Mapping[str, Any], *, machine: str | None = None
+        self,
+        operation: Operation,
+        params: Mapping[str, Any],
+        *,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Raise NotOurs, in words, unless the run owns everything that the call would change.
 
-        `machine` is the instance id behind a container instance, which its ARN does not tell.
+        `about` is the instance id behind a volume or a container instance, whose own id or ARN does
+        not tell it.
         """
         run = self._run()
-        complaint = self._complaint(run, operation, params, machine) or _untimely(run, operation)
+        complaint = self._complaint(run, operation, params, about or {}) or self._untimely(
+            run, operation
+        )
         if complaint is not None:
             raise NotOurs(
                 f"{operation.label} was not called for run {run.names.app_name} ({run.id}): "
@@ -65,9 +90,19 @@ class Gate:
             )
 
     def _complaint(  # noqa: PLR0911, PLR0912
-        self, run: Run, operation: Operation, params: Mapping[str, Any], machine: str | None
+        self, run: Run, operation: Operation, params: Mapping[str, Any], about: Mapping[str, str]
     ) -> str | None:
         names = run.names
+        if operation == op.LABEL_MACHINES:
+            return (
+                _only(params, "Resources", "Tags")
+                or _all_in(
+                    "the machine",
+                    [about.get(resource, resource) for resource in params["Resources"]],
+                    self._machines(),
+                )
+                or _is(params, "Tags", [{"Key": "Name", "Value": names.worker}])
+            )
         match operation.label:
             case "sqs:DeleteQueue":
                 return _only(params, "QueueUrl") or _queue(run, params["QueueUrl"])
@@ -120,7 +155,11 @@ class Gate:
                     _only(params, "cluster", "containerInstance", "force")
                     or _is(params, "cluster", names.cluster)
                     or _container_instance(run, params["containerInstance"])
-                    or _all_in("the machine", [machine], self._machines())
+                    or _all_in(
+                        "the machine",
+                        [about.get(params["containerInstance"])],
+                        self._machines(),
+                    )
                 )
             case "ecs:DeleteCluster":
                 return (
@@ -128,6 +167,8 @@ class Gate:
                     or _is(params, "cluster", names.cluster)
                     or _not_default(params["cluster"])
                 )
+            case "cloudwatch:PutMetricAlarm":
+                return self._idle_alarm(run, params)
             case "cloudwatch:DeleteAlarms":
                 return _only(params, "AlarmNames") or _alarms(run, params["AlarmNames"])
             case "cloudwatch:DisableAlarmActions":
@@ -153,6 +194,12 @@ class Gate:
                     or _is(params, "destination", names.bucket)
                     or _exported(params["destinationPrefix"], params["logGroupName"])
                 )
+            case "s3:PutObject":
+                return (
+                    _only(params, "Bucket", "Key", "Body", "ContentType")
+                    or _is(params, "Bucket", names.bucket)
+                    or _all_in("the object", [params["Key"]], account_keys(run))
+                )
             case "s3:DeleteObject":
                 return (
                     _only(params, "Bucket", "Key")
@@ -162,13 +209,57 @@ class Gate:
             case _:
                 return "no rule says whose resources it may change"
 
+    def _idle_alarm(self, run: Run, params: Mapping[str, Any]) -> str | None:
+        name = str(params.get("AlarmName"))
+        instance_id = instance_of_alarm(name, run.names.app_name)
+        if instance_id is None:
+            return f"the alarm {name} is not this run's"
+        if params != idle_alarm(run, instance_id):
+            return f"the alarm {name} would not be the one that the worker places"
+        return _all_in("the machine", [instance_id], self._machines())
 
-def _untimely(run: Run, operation: Operation) -> str | None:
-    if run.state.watches and operation.label not in _WHILE_WATCHING:
-        return f"the run is {run.state}, and this is done only when its work is over"
-    if run.state is State.EXPORTED and operation.label not in _AFTER_THE_END:
-        return "the run has ended, and nothing of it is changed any more"
-    return None
+    def _untimely(self, run: Run, operation: Operation) -> str | None:
+        if operation == op.END_UNJOINED and not self._end_unjoined:
+            return "nobody asked for machines to be ended that did not join the cluster"
+        if run.state is State.EXPORTED and operation.label not in _AFTER_THE_END:
+            return "the run has ended, and nothing of it is changed any more"
+        if operation in _ONLY_WHILE_WATCHING:
+            over = f"the run is {run.state}, and this is done only while its machines work"
+            return None if run.state.watches else over
+        if run.state.watches and operation.label not in _WHILE_WATCHING:
+            return f"the run is {run.state}, and this is done only when its work is over"
+        return None
+
+
+def idle_alarm(run: Run, instance_id: str) -> dict[str, Any]:
+    """PutMetricAlarm for a machine as Distributed-CellProfiler's `run-worker.sh` calls it.
+
+    The action is the one by way of Simple Workflow (Amazon CloudWatch User Guide, "Create alarms
+    to stop, terminate, reboot, or recover an EC2 instance").
+    """
+    action = f"arn:{partition(run.region)}:swf:{run.region}:{run.account}:action/actions"
+    return {
+        "AlarmName": run.names.alarm(instance_id),
+        "AlarmActions": [f"{action}/AWS_EC2.InstanceId.Terminate/1.0"],
+        "Namespace": "AWS/EC2",
+        "MetricName": "CPUUtilization",
+        "Dimensions": [{"Name": "InstanceId", "Value": instance_id}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 15,
+        "Threshold": 1.0,
+        "ComparisonOperator": "LessThanThreshold",
+    }
+
+
+def account_key(run: Run, name: str) -> str:
+    """Where a file of the run's account lies in the bucket: beside its logs."""
+    return f"exportedlogs/{run.names.log_group}/{run.id}/{name}"
+
+
+def account_keys(run: Run) -> tuple[str, ...]:
+    """Every file of the run's account."""
+    return tuple(account_key(run, name) for name in ACCOUNT_FILES)
 
 
 def _only(params: Mapping[str, Any], *keys: str) -> str | None:

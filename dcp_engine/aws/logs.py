@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -11,10 +12,11 @@ from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.edge import Edge
 from dcp_engine.errors import Missing, Transient
 from dcp_engine.model import Run
-from dcp_engine.ports import ExportFacts
+from dcp_engine.ports import ExportFacts, LogLine
 
 # Amazon CloudWatch Logs API Reference: limit of DescribeLogGroups and DescribeExportTasks.
 _PAGE = 50
+_SEARCHED_PAGES = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # CloudWatch Logs API Reference, ExportTaskStatus: those that will not bring the logs home.
 _FAILED = frozenset({"FAILED", "CANCELLED", "PENDING_CANCEL"})
@@ -66,6 +68,22 @@ class _Tasks(msgspec.Struct, frozen=True):
     tasks: tuple[_Task, ...] = msgspec.field(name="exportTasks")
 
 
+class _LogEvent(msgspec.Struct, frozen=True):
+    """FilteredLogEvent; its time is in milliseconds since 1970."""
+
+    at: int = msgspec.field(name="timestamp")
+    text: str = msgspec.field(name="message")
+    stream: str = msgspec.field(name="logStreamName", default="")
+
+    def line(self) -> LogLine:
+        at = _EPOCH + timedelta(milliseconds=self.at)
+        return LogLine(at=at, stream=self.stream, text=self.text)
+
+
+class _Events(msgspec.Struct, frozen=True):
+    events: tuple[_LogEvent, ...]
+
+
 class _Started(msgspec.Struct, frozen=True):
     id: str = msgspec.field(name="taskId")
 
@@ -88,6 +106,30 @@ class CloudWatchLogs:
             op.DESCRIBE_LOG_GROUPS, seen, logGroupNamePrefix=group, limit=_PAGE
         )
         return next((at for at in pages if at is not None), None)
+
+    def search(
+        self, group: str, pattern: str, start: datetime, end: datetime, *, most: int
+    ) -> tuple[LogLine, ...]:
+        """Up to `most` lines of a group that match a filter pattern. Raises Missing.
+
+        Pages may be empty while others follow (CloudWatch Logs API Reference, FilterLogEvents), so
+        a group that has much and matches little is given up after some pages.
+        """
+        found: list[LogLine] = []
+        pages = self._edge.pages(
+            op.FILTER_LOG_EVENTS,
+            lambda answer: answer.take(_Events).events,
+            logGroupName=group,
+            filterPattern=pattern,
+            startTime=_milliseconds(start),
+            endTime=_milliseconds(end),
+            limit=most,
+        )
+        for page in islice(pages, _SEARCHED_PAGES):
+            found += [event.line() for event in page]
+            if len(found) >= most:
+                break
+        return tuple(sorted(found, key=lambda line: line.at)[:most])
 
     def start_export(self, group: str, start: datetime, end: datetime, prefix: str) -> str:
         """Begin an export and return the task's id. Raises Busy, Missing, Invalid.

@@ -13,7 +13,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `required` are the keys that AWS's answer always carries: without one of them the answer is
     not known (botocore parses an empty or foreign body to a dict with no keys). `permission` is
     the IAM action that allows it, None when everybody may. `token` is the paging token's key,
-    called the same in the request and in the answer; None when the answer is one page.
+    called the same in the request and in the answer; None when the answer is one page. `purpose`
+    tells apart two uses of one operation that are allowed at different times.
     """
 
     service: str
@@ -22,6 +23,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     required: tuple[str, ...] = ()
     permission: str | None
     token: str | None = None
+    purpose: str = ""
 
     @property
     def label(self) -> str:
@@ -41,13 +43,14 @@ def _read(
     )
 
 
-def _change(service: str, name: str, *required: str) -> Operation:
+def _change(service: str, name: str, *required: str, purpose: str = "") -> Operation:
     return Operation(
         service=service,
         name=name,
         changes=True,
         required=required,
         permission=f"{service}:{name}",
+        purpose=purpose,
     )
 
 
@@ -74,7 +77,15 @@ CANCEL_FLEETS = _change("ec2", "CancelSpotFleetRequests")
 
 DESCRIBE_INSTANCES = _read("ec2", "DescribeInstances", "Reservations", token="NextToken")
 TERMINATE_INSTANCES = _change("ec2", "TerminateInstances", "TerminatingInstances")
+END_UNJOINED = _change(
+    "ec2", "TerminateInstances", "TerminatingInstances", purpose="a machine that never joined"
+)
+DESCRIBE_VOLUMES = _read("ec2", "DescribeVolumes", "Volumes", token="NextToken")
+DESCRIBE_SPOT_PRICES = _read(
+    "ec2", "DescribeSpotPriceHistory", "SpotPriceHistory", token="NextToken"
+)
 CREATE_TAGS = _change("ec2", "CreateTags")
+LABEL_MACHINES = _change("ec2", "CreateTags", purpose="names of machines")
 DELETE_TAGS = _change("ec2", "DeleteTags")
 
 DESCRIBE_SERVICES = _read("ecs", "DescribeServices", "services")
@@ -91,16 +102,20 @@ DEREGISTER_CONTAINER_INSTANCE = _change("ecs", "DeregisterContainerInstance", "c
 DELETE_CLUSTER = _change("ecs", "DeleteCluster", "cluster")
 
 DESCRIBE_ALARMS = _read("cloudwatch", "DescribeAlarms", "MetricAlarms", token="NextToken")
+PUT_ALARM = _change("cloudwatch", "PutMetricAlarm")
 DELETE_ALARMS = _change("cloudwatch", "DeleteAlarms")
+GET_METRIC_DATA = _read("cloudwatch", "GetMetricData", "MetricDataResults", token="NextToken")
 DISABLE_ALARM_ACTIONS = _change("cloudwatch", "DisableAlarmActions")
 DELETE_DASHBOARDS = _change("cloudwatch", "DeleteDashboards")
 
 DESCRIBE_LOG_GROUPS = _read("logs", "DescribeLogGroups", "logGroups", token="nextToken")
+FILTER_LOG_EVENTS = _read("logs", "FilterLogEvents", "events", token="nextToken")
 CREATE_EXPORT_TASK = _change("logs", "CreateExportTask", "taskId")
 DESCRIBE_EXPORT_TASKS = _read("logs", "DescribeExportTasks", "exportTasks", token="nextToken")
 
 # Amazon S3 API Reference, HeadObject: it needs s3:GetObject; its answer is headers only.
 HEAD_OBJECT = _read("s3", "HeadObject", "LastModified", permission="s3:GetObject")
+PUT_OBJECT = _change("s3", "PutObject", "ETag")
 DELETE_OBJECT = _change("s3", "DeleteObject")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -115,7 +130,11 @@ OPERATIONS: tuple[Operation, ...] = (
     CANCEL_FLEETS,
     DESCRIBE_INSTANCES,
     TERMINATE_INSTANCES,
+    END_UNJOINED,
+    DESCRIBE_VOLUMES,
+    DESCRIBE_SPOT_PRICES,
     CREATE_TAGS,
+    LABEL_MACHINES,
     DELETE_TAGS,
     DESCRIBE_SERVICES,
     UPDATE_SERVICE,
@@ -128,12 +147,16 @@ OPERATIONS: tuple[Operation, ...] = (
     DEREGISTER_CONTAINER_INSTANCE,
     DELETE_CLUSTER,
     DESCRIBE_ALARMS,
+    PUT_ALARM,
     DELETE_ALARMS,
+    GET_METRIC_DATA,
     DISABLE_ALARM_ACTIONS,
     DELETE_DASHBOARDS,
     DESCRIBE_LOG_GROUPS,
+    FILTER_LOG_EVENTS,
     CREATE_EXPORT_TASK,
     DESCRIBE_EXPORT_TASKS,
     HEAD_OBJECT,
+    PUT_OBJECT,
     DELETE_OBJECT,
 )

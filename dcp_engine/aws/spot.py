@@ -12,7 +12,7 @@ from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.taxonomy import unreadable
 from dcp_engine.errors import Busy, Invalid, Missing
-from dcp_engine.ports import Cancelled, FleetFacts, FleetTrouble
+from dcp_engine.ports import Cancelled, FleetFacts, FleetTrouble, SpotPrice
 
 # Amazon EC2 API Reference: MaxResults of DescribeSpotFleetInstances and …RequestHistory.
 _PAGE = 1000
@@ -81,6 +81,32 @@ class SpotCapacity:
             if record.type == "error" or record.information.kind in _HINDRANCES
         ]
         return tuple(sorted(troubles, key=lambda trouble: trouble.at))
+
+    def prices(
+        self, types: Sequence[str], since: datetime, until: datetime
+    ) -> tuple[SpotPrice, ...]:
+        """The spot prices of these types in every zone, oldest first.
+
+        With a start time EC2 also tells what was in force then (Amazon EC2 API Reference,
+        DescribeSpotPriceHistory).
+        """
+        if not types:
+            return ()
+        pages = self._edge.pages(
+            op.DESCRIBE_SPOT_PRICES,
+            lambda answer: answer.take(shapes.Prices),
+            InstanceTypes=list(dict.fromkeys(types)),
+            ProductDescriptions=["Linux/UNIX"],
+            StartTime=since,
+            EndTime=until,
+            MaxResults=_PAGE,
+        )
+        prices = [
+            SpotPrice(type=one.type, zone=one.zone, at=utc(one.at), dollars=float(one.dollars))
+            for page in pages
+            for one in page.prices
+        ]
+        return tuple(sorted(prices, key=lambda price: price.at))
 
     def lower_target(self, fleet_id: str, target: int) -> tuple[int, int]:
         """Lower the requested capacity; (before, after), equal when it already is that low.
@@ -227,6 +253,7 @@ def _facts(answer: Answer) -> dict[str, FleetFacts]:
             fulfilled=config.fulfilled,
             largest_weight=config.largest_weight,
             activity=entry.activity,
+            bid=config.bid,
             valid_until=None if config.valid_until is None else utc(config.valid_until),
             tags={tag.key: tag.value for tag in entry.tags},
             observed_at=answer.at(),

@@ -1,12 +1,14 @@
 """What EC2's answers about spot fleets look like, as far as the engine reads them."""
 
 from datetime import datetime
+from math import isfinite
 
 import msgspec
 
 
 class _Weighted(msgspec.Struct, frozen=True):
     weight: float | None = msgspec.field(name="WeightedCapacity", default=None)
+    price: str | None = msgspec.field(name="SpotPrice", default=None)
 
 
 class _Template(msgspec.Struct, frozen=True):
@@ -25,12 +27,30 @@ class Config(msgspec.Struct, frozen=True):
     valid_until: datetime | None = msgspec.field(name="ValidUntil", default=None)
     specifications: tuple[_Weighted, ...] = msgspec.field(name="LaunchSpecifications", default=())
     templates: tuple[_Template, ...] = msgspec.field(name="LaunchTemplateConfigs", default=())
+    price: str | None = msgspec.field(name="SpotPrice", default=None)
 
     @property
     def largest_weight(self) -> float:
         """The units that the heaviest kind of machine counts for; 1 where no weight is given."""
-        launches = [*self.specifications, *(o for t in self.templates for o in t.overrides)]
-        return max([1.0, *(launch.weight for launch in launches if launch.weight is not None)])
+        return max([1.0, *(one.weight for one in self._launches if one.weight is not None)])
+
+    @property
+    def bid(self) -> float | None:
+        """The most that is paid for a machine and hour; None where some have no price named.
+
+        A price is for a unit of capacity, and a launch's own goes before the request's (Amazon EC2
+        API Reference, SpotFleetRequestConfigData and SpotFleetLaunchSpecification).
+        """
+        bids = [
+            dollars(one.price or self.price, times=one.weight or 1.0)
+            for one in self._launches or (_Weighted(),)
+        ]
+        known = [bid for bid in bids if bid is not None]
+        return max(known) if len(known) == len(bids) else None
+
+    @property
+    def _launches(self) -> tuple[_Weighted, ...]:
+        return (*self.specifications, *(o for t in self.templates for o in t.overrides))
 
 
 class _Tag(msgspec.Struct, frozen=True):
@@ -79,6 +99,37 @@ class History(msgspec.Struct, frozen=True):
     """DescribeSpotFleetRequestHistory."""
 
     records: tuple[_Record, ...] = msgspec.field(name="HistoryRecords")
+
+
+class _Price(msgspec.Struct, frozen=True):
+    type: str = msgspec.field(name="InstanceType")
+    zone: str = msgspec.field(name="AvailabilityZone")
+    at: datetime = msgspec.field(name="Timestamp")
+    price: str = msgspec.field(name="SpotPrice")
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the price is no number."""
+        if dollars(self.price) is None:
+            raise ValueError(f"the price {self.price!r} is no number")
+
+    @property
+    def dollars(self) -> float:
+        return dollars(self.price) or 0.0
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """DescribeSpotPriceHistory."""
+
+    prices: tuple[_Price, ...] = msgspec.field(name="SpotPriceHistory")
+
+
+def dollars(text: str | None, *, times: float = 1.0) -> float | None:
+    """A price as EC2 writes it, None where it is none."""
+    try:
+        value = float(text) * times if text else None
+    except ValueError:
+        return None
+    return value if value is not None and isfinite(value) else None
 
 
 class _Error(msgspec.Struct, frozen=True):

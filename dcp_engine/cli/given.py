@@ -17,6 +17,7 @@ from dcp_engine.status import waivable_steps
 
 DB_VARIABLE = "DCP_ENGINE_DB"
 _KEY = "dcp_engine.cli.given"
+_METAVARS = {"yes": "YES|NO", "no": "YES|NO"}
 _CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID")
 
 _Command = TypeVar("_Command", bound=click.Command)
@@ -73,7 +74,7 @@ def setting_flags(command: _Command) -> _Command:
     command.params.extend(
         SettingOption(
             [row.flag, f"setting_{row.name}"],
-            metavar="NUMBER" if row.default.isdecimal() else "DURATION",
+            metavar=_METAVARS.get(row.default, "NUMBER" if row.default.isdecimal() else "DURATION"),
             help=f"{row.meaning[0].upper()}{row.meaning[1:]}.  [default: {row.default}]",
             expose_value=False,
             callback=_take_setting(row.name),

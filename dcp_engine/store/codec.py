@@ -48,17 +48,24 @@ def decode(body: bytes, type_: type[_T], *, what: str, path: Path) -> _T:
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
-        raise _undecodable(what, path, error) from error
+        raise undecodable(what, path, error) from error
 
 
-def convert(fields: dict[str, Any], type_: type[_T], *, what: str, path: Path) -> _T:
-    """A value from a row's columns; `data`, where there is one, is JSON. Raises StoreBroken."""
+def convert(
+    fields: dict[str, Any], type_: type[_T], *, what: str, path: Path, more: bytes | None = None
+) -> _T:
+    """A value from a row's columns; `data`, where there is one, is JSON. Raises StoreBroken.
+
+    `more` is a JSON object with further fields.
+    """
     try:
+        if more is not None:
+            fields = {**fields, **msgspec.json.decode(more, type=dict[str, Any])}
         if "data" in fields:
             fields = {**fields, "data": msgspec.json.decode(fields["data"])}
         return msgspec.convert(fields, type_)
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
-        raise _undecodable(what, path, error) from error
+        raise undecodable(what, path, error) from error
 
 
 def apart(value: _T, type_: type[_T]) -> _T:
@@ -70,7 +77,8 @@ def apart(value: _T, type_: type[_T]) -> _T:
     return msgspec.json.decode(encode(value), type=type_)
 
 
-def _undecodable(what: str, path: Path, error: Exception) -> StoreBroken:
+def undecodable(what: str, path: Path, error: Exception) -> StoreBroken:
+    """The error for what is in the file and cannot be made sense of."""
     return StoreBroken(
         f"{what} in the database {path} cannot be read: {error}. Nothing was changed, neither in "
         "the file nor on AWS: nobody is watching this run now, and whatever runs for it goes on "

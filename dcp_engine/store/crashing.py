@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from dcp_engine.crash import CrashPoint
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
+from dcp_engine.series import RUN, Bucket
 from dcp_engine.store.protocol import Commit, Delivery, Store
 
 
@@ -78,6 +79,16 @@ class CrashingStore:
 
     def machines(self, run_id: str) -> list[Machine]:
         return self._store.machines(run_id)
+
+    def samples(
+        self, run_id: str, *, subject: str | None = RUN, since: datetime | None = None
+    ) -> list[Bucket]:
+        return self._store.samples(run_id, subject=subject, since=since)
+
+    def thin(self, run_id: str, now: datetime) -> None:
+        self._crash("before store thin")
+        self._store.thin(run_id, now)
+        self._crash("after store thin")
 
     def events(self, run_id: str, after: str | None = None) -> list[Event]:
         return self._store.events(run_id, after)

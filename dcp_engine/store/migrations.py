@@ -96,9 +96,35 @@ def identity_of_the_store(db: Database) -> None:
     db.execute("INSERT INTO store (identity) VALUES (?)", [uuid.uuid4().hex])
 
 
+def machines_in_detail(db: Database) -> None:
+    """What is known of a machine beside its ids and its times, as JSON."""
+    db.execute("ALTER TABLE machines ADD COLUMN details BLOB")
+
+
+def numbers_over_time(db: Database) -> None:
+    """Samples and what they are thinned to; see `dcp_engine.series`.
+
+    `at` and `span` are in whole seconds, `at` since 1970: there are many rows.
+    """
+    db.executescript(
+        """
+        CREATE TABLE samples (
+            run_id TEXT NOT NULL REFERENCES runs (id),
+            subject TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            span INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (run_id, subject, at)
+        ) WITHOUT ROWID;
+        """
+    )
+
+
 _CHANGES: Final[tuple[Callable[[Database], None], ...]] = (
     runs_and_what_belongs_to_them,
     identity_of_the_store,
+    machines_in_detail,
+    numbers_over_time,
 )
 
 

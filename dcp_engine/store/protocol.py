@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
+from dcp_engine.series import RUN, Bucket, Sample
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[Event] = ()
     machines: Sequence[Machine] = ()
     consumed: Sequence[str] = ()
+    samples: Sequence[Sample] = ()
     notifiers: Sequence[str] = ()
 
 
@@ -89,6 +91,14 @@ class Store(Protocol):
 
     def machines(self, run_id: str) -> list[Machine]:
         """Every machine ever recorded, oldest first."""
+
+    def samples(
+        self, run_id: str, *, subject: str | None = RUN, since: datetime | None = None
+    ) -> list[Bucket]:
+        """What is kept of a subject's numbers in order, or by subject of all (None)."""
+
+    def thin(self, run_id: str, now: datetime) -> None:
+        """Make the numbers of a run as coarse as their age asks for; again does no harm."""
 
     def events(self, run_id: str, after: str | None = None) -> list[Event]:
         """All events in the order they were committed, or those after the one with this id."""

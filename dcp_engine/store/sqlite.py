@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from dcp_engine.errors import Refused
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
-from dcp_engine.store import journal, leases
+from dcp_engine.series import RUN, Bucket
+from dcp_engine.store import journal, leases, machines, samples
 from dcp_engine.store.codec import convert, decode, encode, stamp, stamp_or_none
 from dcp_engine.store.connection import Connection, connect
 from dcp_engine.store.file_system import Mounts, mounted
@@ -121,7 +122,8 @@ class SqliteStore:
                 "registered_at = ?, next_tick_at = ?, body = ? WHERE id = ?",
                 _columns(run),
             )
-            _record_machines(db, run.id, changes.machines)
+            machines.record(db, run.id, changes.machines)
+            samples.record(db, self._path, run.id, changes.samples)
             _consume(db, run.id, changes.consumed)
             journal.append(db, changes.events, changes.notifiers)
 
@@ -161,25 +163,17 @@ class SqliteStore:
 
     def machines(self, run_id: str) -> list[Machine]:
         with self._connection.read() as db:
-            rows = db.execute(
-                "SELECT instance_id, fleet_id, first_seen, ended_at FROM machines "
-                "WHERE run_id = ? ORDER BY first_seen, rowid",
-                [run_id],
-            )
-            return [
-                convert(
-                    {
-                        "instance_id": instance_id,
-                        "fleet_id": fleet_id,
-                        "first_seen": first_seen,
-                        "ended_at": ended_at,
-                    },
-                    Machine,
-                    what=f"Machine {instance_id} of run {run_id}",
-                    path=self._path,
-                )
-                for instance_id, fleet_id, first_seen, ended_at in rows
-            ]
+            return machines.of_run(db, self._path, run_id)
+
+    def samples(
+        self, run_id: str, *, subject: str | None = RUN, since: datetime | None = None
+    ) -> list[Bucket]:
+        with self._connection.read() as db:
+            return samples.of_run(db, self._path, run_id, subject, since)
+
+    def thin(self, run_id: str, now: datetime) -> None:
+        with self._connection.write() as db:
+            samples.thin(db, self._path, run_id, now)
 
     def events(self, run_id: str, after: str | None = None) -> list[Event]:
         with self._connection.read() as db:
@@ -239,23 +233,6 @@ def _check_belongs(run_id: str, events: Sequence[Event]) -> None:
     for event in events:
         if event.run_id != run_id:
             raise ValueError(f"event {event.id} of run {event.run_id} is not of run {run_id}")
-
-
-def _record_machines(db: Database, run_id: str, machines: Sequence[Machine]) -> None:
-    for machine in machines:
-        db.execute(
-            "INSERT INTO machines (run_id, instance_id, fleet_id, first_seen, ended_at) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, instance_id) DO UPDATE SET "
-            "fleet_id = excluded.fleet_id, first_seen = excluded.first_seen, "
-            "ended_at = excluded.ended_at",
-            [
-                run_id,
-                machine.instance_id,
-                machine.fleet_id,
-                stamp(machine.first_seen),
-                stamp_or_none(machine.ended_at),
-            ],
-        )
 
 
 def _consume(db: Database, run_id: str, request_ids: Sequence[str]) -> None:

@@ -124,7 +124,9 @@ def a_run(app_name: str, number: int, cluster: str) -> Run:
     )
 
 
-def endings(run: Run, machine: str) -> Iterator[tuple[Operation, dict[str, Any], str | None]]:
+def endings(
+    run: Run, machine: str
+) -> Iterator[tuple[Operation, dict[str, Any], dict[str, str] | None]]:
     """Every call that ends something of the run."""
     names, fleets = run.names, list(run.fleet_ids)
     own = {"cluster": names.cluster, "service": names.service}
@@ -151,7 +153,7 @@ def endings(run: Run, machine: str) -> Iterator[tuple[Operation, dict[str, Any],
     yield (
         op.DEREGISTER_CONTAINER_INSTANCE,
         {"cluster": names.cluster, "containerInstance": here, "force": True},
-        machine,
+        {here: machine},
     )
     yield op.DELETE_ALARMS, {"AlarmNames": [names.alarm(machine)]}, None
     yield op.DELETE_ALARMS, {"AlarmNames": [names.queue_alarms[0]]}, None
@@ -183,10 +185,10 @@ def test_no_gate_opens_for_what_another_run_calls_its_own(
     run, neighbour = a_run(one, 1, "lab"), a_run(two, 2, "lab")
     gate = Gate(lambda: run, lambda: [machine])
     for operation, params, behind in endings(run, machine):
-        gate.check(operation, params, machine=behind)
+        gate.check(operation, params, about=behind)
     for operation, params, behind in endings(neighbour, other):
         with pytest.raises(NotOurs):
-            gate.check(operation, params, machine=behind)
+            gate.check(operation, params, about=behind)
 
 
 def test_the_endings_are_all_that_changes_and_no_copy_of_it_is_made() -> None:

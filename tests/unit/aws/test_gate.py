@@ -197,8 +197,8 @@ NEIGHBOURS: list[tuple[Operation, dict[str, Any]]] = [
 
 
 def check(bench: Any, operation: Operation, params: dict[str, Any]) -> None:
-    machine = MINE if operation is op.DEREGISTER_CONTAINER_INSTANCE else None
-    Gate(lambda: bench.run, lambda: bench.machines).check(operation, params, machine=machine)
+    about = {params.get("containerInstance", ""): MINE}
+    Gate(lambda: bench.run, lambda: bench.machines).check(operation, params, about=about)
 
 
 @pytest.mark.parametrize(("operation", "params"), OURS)
@@ -263,8 +263,9 @@ def test_a_wrongly_recorded_revision_stays(bench: Any, arn: str) -> None:
 def test_the_machine_behind_a_container_instance_must_be_recorded(bench: Any) -> None:
     gate = Gate(lambda: bench.run, lambda: bench.machines)
     for machine in ("i-0bbbbbbbbbbbbbbbb", "", None):
+        about = {} if machine is None else {str(LEAVE["containerInstance"]): machine}
         with pytest.raises(NotOurs):
-            gate.check(op.DEREGISTER_CONTAINER_INSTANCE, LEAVE, machine=machine)
+            gate.check(op.DEREGISTER_CONTAINER_INSTANCE, LEAVE, about=about)
 
 
 def test_everybodys_cluster_stays_even_when_it_is_the_runs(bench: Any) -> None:

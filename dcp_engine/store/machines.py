@@ -1,0 +1,59 @@
+"""The machines of a run; every function needs a transaction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlite_utils import Database
+
+from dcp_engine.model import Machine
+from dcp_engine.store.codec import convert, encode, stamp, stamp_or_none
+
+_COLUMNS: Final = ("instance_id", "fleet_id", "first_seen", "ended_at")
+
+
+def record(db: Database, run_id: str, machines: Sequence[Machine]) -> None:
+    """Add machines, or put what is known of them now in place of what was."""
+    for machine in machines:
+        details = {
+            name: value
+            for name, value in msgspec.structs.asdict(machine).items()
+            if name not in _COLUMNS and value is not None
+        }
+        db.execute(
+            "INSERT INTO machines (run_id, instance_id, fleet_id, first_seen, ended_at, details) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, instance_id) DO UPDATE SET "
+            "fleet_id = excluded.fleet_id, first_seen = excluded.first_seen, "
+            "ended_at = excluded.ended_at, details = excluded.details",
+            [
+                run_id,
+                machine.instance_id,
+                machine.fleet_id,
+                stamp(machine.first_seen),
+                stamp_or_none(machine.ended_at),
+                encode(details) if details else None,
+            ],
+        )
+
+
+def of_run(db: Database, path: Path, run_id: str) -> list[Machine]:
+    """Every machine ever recorded, oldest first."""
+    rows = db.execute(
+        f"SELECT {', '.join(_COLUMNS)}, details FROM machines "
+        "WHERE run_id = ? ORDER BY first_seen, rowid",
+        [run_id],
+    )
+    return [_machine(row, path, run_id) for row in rows]
+
+
+def _machine(row: Sequence[Any], path: Path, run_id: str) -> Machine:
+    *columns, details = row
+    fields = dict(zip(_COLUMNS, columns, strict=True))
+    return convert(
+        fields,
+        Machine,
+        what=f"Machine {fields['instance_id']} of run {run_id}",
+        path=path,
+        more=details,
+    )
