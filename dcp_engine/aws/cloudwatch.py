@@ -42,7 +42,11 @@ class CloudWatchAlarms:
         return tuple(alarm for page in pages for alarm in page)
 
     def of_these(self, instance_ids: Sequence[str]) -> tuple[AlarmFacts, ...]:
-        """The idle alarms that these machines have."""
+        """The idle alarms that these machines have.
+
+        One that watches something else than its name says is altered: it is there, and it is not
+        the worker's any more.
+        """
         run = self._run()
         names = [run.names.alarm(instance_id) for instance_id in dict.fromkeys(instance_ids)]
         return tuple(
@@ -50,7 +54,7 @@ class CloudWatchAlarms:
             for batch in batches(names, _PAGE)
             for page in self._edge.pages(
                 op.DESCRIBE_ALARMS,
-                lambda answer: _of_machines(answer, run.names.app_name),
+                lambda answer: _of_machines(answer, run.names.app_name, strangers=True),
                 AlarmNames=batch,
                 AlarmTypes=["MetricAlarm"],
                 MaxRecords=_PAGE,
@@ -117,8 +121,11 @@ class CloudWatchAlarms:
                 self._delete(names[middle:])
 
 
-def _of_machines(answer: Answer, app_name: str) -> list[AlarmFacts]:
-    """The run's own among the alarms of one page; the shape of a neighbour's is no matter."""
+def _of_machines(answer: Answer, app_name: str, *, strangers: bool = False) -> list[AlarmFacts]:
+    """The run's own among the alarms of one page; the shape of a neighbour's is no matter.
+
+    With `strangers` those too that have the name alone, and watch something else.
+    """
     found = []
     for any_alarm, entry in zip(
         answer.take(shapes.AnyAlarms).alarms, answer.body["MetricAlarms"], strict=True
@@ -131,8 +138,10 @@ def _of_machines(answer: Answer, app_name: str) -> list[AlarmFacts]:
         except msgspec.ValidationError as error:
             raise answer.unreadable(f"{error}") from None
         watched = {d.value for d in alarm.dimensions if d.name == "InstanceId"}
-        if watched <= {instance_id}:
-            found.append(
-                AlarmFacts(name=alarm.name, instance_id=instance_id, altered=alarm.altered)
-            )
+        altered = alarm.altered
+        if not watched <= {instance_id}:
+            if not strangers:
+                continue
+            altered = f"it watches {', '.join(sorted(watched))}"
+        found.append(AlarmFacts(name=alarm.name, instance_id=instance_id, altered=altered))
     return found

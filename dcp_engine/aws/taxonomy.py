@@ -114,6 +114,7 @@ MISSING = frozenset(
         "DashboardNotFoundError",
         "InvalidInstanceID.NotFound",
         "InvalidSpotFleetRequestId.NotFound",
+        "InvalidVolume.NotFound",
         "NoSuchBucket",
         "NoSuchKey",
         "QueueDoesNotExist",
