@@ -110,7 +110,10 @@ class LimitedClient:
         service = client.meta.service_model.service_name
         self._client = client
         self._limit = limit
-        self._operations = {xform_name(op.name): op for op in OPERATIONS if op.service == service}
+        # Two uses of one operation are one operation here: what is left behind is the same call.
+        self._operations = {
+            xform_name(op.name): op for op in OPERATIONS if op.service == service and not op.purpose
+        }
 
     def __getattr__(self, name: str) -> Any:
         own = getattr(self._client, name)
