@@ -68,7 +68,7 @@ def _since_when(context: Context, until: datetime | None) -> dict[tuple[str, str
     for machine in context.roll():
         if machine.type is None or machine.zone is None:
             continue
-        if until is None or machine.ended_at is None or machine.ended_at >= until:
+        if until is None or machine.ended_at is None or machine.ended_at > until:
             where = machine.type, machine.zone
             began[where] = min(began.get(where, machine.began), machine.began)
     return began

@@ -36,6 +36,10 @@ _FURTHEST: Final = timedelta(days=1)
 _BY_HOURS: Final = timedelta(hours=2)
 _KEPT: Final = timedelta(days=60)
 
+# What is older than this has been put together with its neighbours, and is not written once more.
+_OF_RUN: Final = next(tier.age for tier in series.TIERS_OF_THE_RUN if tier.span > _PERIOD)
+_OF_MACHINES: Final = series.TIERS_OF_A_MACHINE[0].age - _LATE
+
 _Values = Mapping[MetricQuery, Sequence[tuple[datetime, float]]]
 
 
@@ -75,7 +79,8 @@ def measure(context: Context) -> DutyResult | None:
     end = start_of(now - _LAG, _PERIOD)
     if end <= known.until:
         return None
-    recent = max(known.until - _LATE, end - _FURTHEST)
+    recent = known.until - _LATE if now - known.until < _OF_MACHINES else known.until
+    recent = max(recent, end - _FURTHEST)
     machines = {
         _cpu_of(machine.instance_id): machine.instance_id
         for machine in context.roll()
@@ -95,8 +100,7 @@ def measure(context: Context) -> DutyResult | None:
         told=told,
     )
     done = round(known.deleted + sum(value for _, value in deleted))
-    # What is older and was told already may have been put together with its neighbours by now.
-    since = min(known.until, max(known.settled, now - _HOUR))
+    since = known.settled if now - known.settled < _OF_RUN else known.until
     return DutyResult(
         samples=[
             *_of_run(run.names, values, since, end),
