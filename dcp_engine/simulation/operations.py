@@ -11,6 +11,7 @@ from dcp_engine.simulation import (
     logs_api,
     queue_api,
     tag_api,
+    volume_api,
 )
 from dcp_engine.simulation.call import Handler
 
@@ -26,4 +27,5 @@ def all_operations() -> Mapping[str, Handler]:
         **logs_api.OPERATIONS,
         **queue_api.OPERATIONS,
         **tag_api.OPERATIONS,
+        **volume_api.OPERATIONS,
     }
