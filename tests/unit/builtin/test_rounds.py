@@ -3,7 +3,7 @@
 from datetime import timedelta
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcp_engine.builtin.rounds import Turns
@@ -44,6 +44,7 @@ def names(machines: list[Machine]) -> list[str]:
     return [machine.instance_id for machine in machines]
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     came=st.lists(st.integers(0, 120), max_size=25),
     late=st.lists(st.integers(0, 12), min_size=25, max_size=25),

@@ -115,7 +115,7 @@ def test_a_run_without_any_sign_of_work_is_not_asked_about() -> None:
     assert cloudwatch.asked == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     pauses=st.lists(st.integers(1, 400), min_size=1, max_size=12),
     deaths=st.lists(st.booleans(), min_size=12, max_size=12),
