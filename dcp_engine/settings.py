@@ -131,7 +131,7 @@ _RULES: Mapping[str, _Rule] = {
         least=timedelta(minutes=10),
         too_little="machines take minutes to start",
     ),
-    "coming_back": _Rule(
+    "coming_back_percent": _Rule(
         meaning="percent of the jobs handed out that may come back to the queue",
         least=1,
         too_little="a job comes back now and then in any run",
@@ -143,7 +143,7 @@ _RULES: Mapping[str, _Rule] = {
         least=timedelta(minutes=10),
         too_little="they are counted every ten minutes",
     ),
-    "overfull": _Rule(
+    "overfull_percent": _Rule(
         meaning="percent of the jobs that the machines usually hold that may be in flight",
         least=110,
         too_little="the counts are approximate",
@@ -164,7 +164,7 @@ _RULES: Mapping[str, _Rule] = {
     "fleet_end_notice": _Rule(
         meaning="how long before its end date a fleet is a problem",
     ),
-    "machine_full": _Rule(
+    "machine_full_percent": _Rule(
         meaning="percent of a machine's disk or memory in use that count as full",
         least=50,
         too_little="half of it is free",

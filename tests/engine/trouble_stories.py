@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from dcp_engine.builtin.troubles.table import TABLE
 from dcp_engine.defaults import Settings
 from dcp_engine.model import RequestKind, Run
 from dcp_engine.simulation.launch import Launch, launch_run
@@ -103,7 +102,7 @@ def dead_letters_growing(stage: Stage) -> Iterator[Run]:
 
 def overfull(stage: Stage) -> Iterator[Run]:
     launch = stage.launch(
-        jobs=150, machines=12, job_duration=(900.0, 1100.0), visibility_timeout=9000
+        jobs=75, machines=12, job_duration=(1700.0, 1900.0), visibility_timeout=9000
     )
     run = stage.watched(launch)
     stage.ticks(run, 120)

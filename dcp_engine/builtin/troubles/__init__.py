@@ -20,6 +20,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.errors import AwsError, Credentials, OutOfTime
 from dcp_engine.hookspecs import Context, Duty, DutyResult, Observation, hookimpl
 from dcp_engine.model import State
+from dcp_engine.ports import LogLine
 from dcp_engine.progress import DEAD_LETTERS
 
 _REASONS_EVERY: Final = timedelta(hours=1)
@@ -114,18 +115,24 @@ def _with_logs(context: Context, memory: _Memory, now: datetime) -> _Memory:
         memory.logs_at, context.settings.machine_log_interval, now
     ):
         return memory
-    percent = context.settings.machine_full
-    lines = _answer(
-        lambda: context.aws.logs.search(
-            context.run.names.log_groups[1],
-            full.pattern(percent),
-            now - full.WINDOW,
-            now,
-            most=full.MOST,
-        )
-    )
-    found = None if lines is None else dict(full.full_machines(lines, percent))
+    percent = context.settings.machine_full_percent
+    lines = _search(context, full.pattern(percent), now - full.WINDOW, now)
+    if lines is None:
+        return replace(memory, full=None, logs_at=now)
+    streams = full.full_streams(lines, percent)
+    said: Sequence[LogLine] = ()
+    if any(full.machine_of(stream) is None for stream in streams):
+        said = _search(context, full.WHERE, context.run.earliest_start, now) or ()
+    found = {full.machine_of(stream, said) or stream: what for stream, what in streams.items()}
     return replace(memory, full=found, logs_at=now)
+
+
+def _search(
+    context: Context, pattern: str, since: datetime, until: datetime
+) -> Sequence[LogLine] | None:
+    """Lines of the machines' own logs; None where there are none to read."""
+    group = context.run.names.log_groups[1]
+    return _answer(lambda: context.aws.logs.search(group, pattern, since, until, most=full.MOST))
 
 
 def _with_reasons(context: Context, memory: _Memory, now: datetime) -> _Memory:

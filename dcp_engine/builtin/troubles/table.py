@@ -18,8 +18,9 @@ TABLE: Final = (
         name="stalled",
         setting="stalled_after",
         begins="no job was done for that long, or for three times as long as a job usually takes "
-        "where that is longer, while machines ran and jobs were left. Before a first job is done, "
-        "and once none waits, the queue's visibility timeout is waited for too",
+        "where that is longer (before a first job is done, for as long as the queue's visibility "
+        "timeout), while machines ran and jobs waited. Where jobs are in flight and none waits: "
+        "for as long as the visibility timeout more",
         ends="a job is done; or no job is left, or no machine is up",
         do="read the newest lines of the log group: a step that hangs, a bucket that cannot be "
         "read. `dcp-engine abort APP_NAME --keep-queue` stops the cost and keeps the jobs",
@@ -27,7 +28,7 @@ TABLE: Final = (
     ),
     Trouble(
         name="jobs-coming-back",
-        setting="coming_back",
+        setting="coming_back_percent",
         begins="of the jobs handed out in the last hour (or in as many as it takes to count 20) "
         "that many percent, and at least 5, came back undone",
         ends="it is less than half as many",
@@ -46,7 +47,7 @@ TABLE: Final = (
     ),
     Trouble(
         name="overfull",
-        setting="overfull",
+        setting="overfull_percent",
         begins="at two looks on end more jobs are in flight than that many percent of what the "
         "machines usually hold, and at least 5 more",
         ends="it is less than half of that above what they hold",
@@ -65,7 +66,7 @@ TABLE: Final = (
     ),
     Trouble(
         name="machine-full",
-        setting="machine_full",
+        setting="machine_full_percent",
         begins="a machine's own log says that so many percent of its disk, of the room for files "
         "on it, or of its memory are in use. The logs are looked into every "
         "`machine_log_interval`",

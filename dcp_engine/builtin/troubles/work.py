@@ -39,10 +39,11 @@ def stalled(scene: Scene) -> Found:
     usual = progress.job_time([b for b in scene.numbers if b.at < since], since)
     visibility = run.identities.queue_visibility or _LONGEST_VISIBILITY
     limit = max(scene.settings.stalled_after, _MANY_TIMES * usual if usual else visibility)
-    if not run.reading.visible:
-        # Of the very last jobs one may take far longer than is usual.
-        limit = max(limit, visibility)
-    if lasts < limit:
+    # Jobs of machines that died wait out their visibility timeout before anybody can take them, and
+    # of the very last jobs one may take far longer than is usual.
+    waiting = _waiting_since(scene)
+    waited = until - max(since, waiting) if waiting else timedelta(0)
+    if waited < limit and lasts < visibility + limit:
         return None
     takes = (
         f"A job usually takes {span(usual)}."
@@ -60,6 +61,16 @@ def stalled(scene: Scene) -> Found:
         "a bucket that cannot be read. To stop the cost and keep the jobs: dcp-engine abort "
         f"{name} --keep-queue"
     )
+
+
+def _waiting_since(scene: Scene) -> datetime | None:
+    """Since which count on end jobs have been waiting; None where none is."""
+    since = None
+    for at, visible in reversed(scene.seen(series.VISIBLE)):
+        if visible <= 0:
+            break
+        since = at
+    return since
 
 
 class _Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +93,7 @@ def coming_back(scene: Scene) -> Found:
     flow = _flow(scene)
     if flow is None:
         return Known.NOT
-    share = scene.settings.coming_back / 100
+    share = scene.settings.coming_back_percent / 100
     if "jobs-coming-back" in scene.standing:
         share /= 2
     if flow.received < _TELLING or flow.returned < _SOME:
@@ -174,7 +185,7 @@ def overfull(scene: Scene) -> Found:
     if each is None:
         return Known.NOT
     standing = "overfull" in scene.standing
-    percent = scene.settings.overfull
+    percent = scene.settings.overfull_percent
     least = (100 + percent) / 2 if standing else percent
     latest = looks[-1:] if standing else looks[-_LATEST:]
     for look in latest:

@@ -71,9 +71,18 @@ def test_before_a_first_job_is_done_the_visibility_timeout_is_waited_for() -> No
 
 
 def test_of_the_last_jobs_one_may_take_long() -> None:
-    last = working(visible=0, in_flight=1, state=State.DRAINING)
-    assert stalled(scene(halted(100), 160, of=last)) is None
-    assert isinstance(stalled(scene(halted(130), 190, of=last)), str)
+    last = working(visible=0, in_flight=20, state=State.DRAINING)
+    hangs = [*work(0, 60, left=140), *work(60, 300, rate=0.0, left=20)]
+    assert stalled(scene(hangs, 200, of=last)) is None
+    assert isinstance(stalled(scene(hangs, 220, of=last)), str)
+
+
+def test_jobs_that_come_back_are_given_time_to_be_taken() -> None:
+    """Those of machines that died wait out their visibility timeout while the others idle."""
+    waits = [*work(0, 60, left=140), *work(60, 150, rate=0.0, left=20)]
+    back = [*waits, *work(150, 200, rate=0.0, in_flight=0, left=20)]
+    assert stalled(scene(back, 155)) is None
+    assert isinstance(stalled(scene(back, 190)), str)
 
 
 @pytest.mark.parametrize(
