@@ -190,6 +190,7 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     queue_url: str | None = None
     queue_created_at: datetime | None = None
     queue_retention: timedelta | None = None
+    queue_visibility: timedelta | None = None
     dead_letter_queue_arn: str | None = None
     service_created_at: datetime | None = None
     task_definitions: tuple[str, ...] = ()

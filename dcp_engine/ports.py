@@ -20,13 +20,17 @@ ENDED_STATES = frozenset({"shutting-down", "terminated"})
 
 
 class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of GetQueueAttributes: the counts and what identifies the queue."""
+    """One answer of GetQueueAttributes: the counts and what identifies the queue.
+
+    `visibility` is how long a job that was handed out stays in flight before it waits again.
+    """
 
     url: str
     created_at: datetime
     reading: Reading
     dead_letter_queue_arn: str | None = None
     retention: timedelta | None = None
+    visibility: timedelta | None = None
 
 
 class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -163,7 +163,7 @@ class Watch:
         self._drive.problems(
             {
                 "fleet-unreadable": None,
-                **fleet_problems.seen(run, now),
+                **fleet_problems.seen(run, now, self._settings),
                 **fleet_problems.why_no_machine(run, troubles, untold, now),
             }
         )
@@ -307,6 +307,7 @@ def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
         queue_url=facts.url,
         queue_created_at=facts.created_at,
         queue_retention=facts.retention or run.identities.queue_retention,
+        queue_visibility=facts.visibility or run.identities.queue_visibility,
         dead_letter_queue_arn=facts.dead_letter_queue_arn,
     )
     return replace(
