@@ -1,8 +1,6 @@
 """The composition root: what the command line may ask for, wired together once."""
 
 import os
-import random
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -10,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dcp_engine import at_stake, monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
@@ -22,11 +19,12 @@ from dcp_engine.errors import (
     Refused,
     StoreUnwritable,
 )
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run
-from dcp_engine.selection import Selection
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
+    from dcp_engine.at_stake import AtStake
     from dcp_engine.engine import Engine, TickReport
     from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
@@ -139,7 +137,8 @@ class App:
 
         Raises BadInput, Refused, AwsError, StoreError.
         """
-        from dcp_engine.register import Registrar  # noqa: PLC0415 - only when asked for
+        from dcp_engine import monitor_file  # noqa: PLC0415 - only when asked for
+        from dcp_engine.register import Registrar  # noqa: PLC0415
 
         monitor = monitor_file.read(path)
         try:
@@ -269,8 +268,10 @@ class App:
             "over when that one is gone."
         )
 
-    def at_stake(self, name: str) -> at_stake.AtStake:
+    def at_stake(self, name: str) -> "AtStake":
         """What an abort would lose, asked of AWS where the store does not know it."""
+        from dcp_engine import at_stake  # noqa: PLC0415 - only when asked for
+
         run = self.find(name)
         if known := at_stake.without_asking(run):
             return known
@@ -321,6 +322,8 @@ class App:
         return self._engine_on(self._reader).unwritable(run, error)
 
     def _ask(self, run: Run, kind: RequestKind, **data: object) -> Run:
+        import uuid  # noqa: PLC0415 - who only looks needs none
+
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
         )
@@ -398,6 +401,8 @@ class App:
 
     @cached_property
     def _cloud(self) -> "Cloud":
+        import random  # noqa: PLC0415
+
         from dcp_engine.aws.cloud import BotoCloud  # noqa: PLC0415
 
         return BotoCloud(

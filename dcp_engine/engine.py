@@ -31,11 +31,11 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Event, Holder, Lease, Outcome, Problem, Run, State
+from dcp_engine.model import Cancelled, Event, Holder, Lease, Outcome, Problem, Run, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
-from dcp_engine.ports import Aws, Cancelled, Cloud, Usage
+from dcp_engine.ports import Aws, Cloud, Usage
 from dcp_engine.refile import read_again
 from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store

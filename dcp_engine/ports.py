@@ -7,12 +7,11 @@ that the driver still holds the run. "Already gone" is success for every method 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from dcp_engine.model import Reading, Run
+from dcp_engine.model import Cancelled, Reading, Run
 
 # An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
 # lifecycle"); one that EC2 does not list has been terminated for an hour or longer.
@@ -104,15 +103,6 @@ class FleetTrouble(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     kind: str
     text: str
-
-
-class Cancelled(StrEnum):
-    """What CancelSpotFleetRequests said of one fleet."""
-
-    ACCEPTED = "accepted"
-    UNKNOWN = "unknown"
-    NOT_CANCELLABLE = "not cancellable"
-    FAILED = "failed"
 
 
 class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True):

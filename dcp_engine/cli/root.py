@@ -1,6 +1,5 @@
 """`dcp-engine`: its commands, and the one place where failures become words and exit codes."""
 
-import traceback
 from typing import Final
 
 import click
@@ -72,6 +71,8 @@ class Root(LazyGroup):
         except click.ClickException:
             raise
         except Exception:  # noqa: BLE001 - the last place where it can be said in words
+            import traceback  # noqa: PLC0415 - slow, and seldom needed
+
             out.message(traceback.format_exc() + DEFECT)
             ctx.exit(EXIT_NEEDS_PERSON)
 

@@ -15,11 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from dcp_engine.store import migrations, trouble
 from dcp_engine.store.contents import Contents
 from dcp_engine.store.file_system import Mounts, mounted, network_file_system
+from dcp_engine.store.handle import Handle
 
 _NO_ROOM_FOR_A_LOG: Final = frozenset(
     {
@@ -38,7 +37,7 @@ FileId = tuple[int, int]
 class Connection:
     """Transactions on an opened file; usable from several threads, one at a time."""
 
-    def __init__(self, path: Path, db: Database, file: FileId | None = None) -> None:
+    def __init__(self, path: Path, db: Handle, file: FileId | None = None) -> None:
         """`file` is what was opened for writing; None for who only reads."""
         self.path = path
         self._file = file
@@ -50,7 +49,7 @@ class Connection:
         self._lock = threading.RLock()
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Database]:
+    def read(self) -> Iterator[Handle]:
         """One unchanging view of the data. Raises StoreBroken, or StoreUnwritable when locked."""
         with self._lock, _in_words(self.path, writing=False):
             if self._db.conn.in_transaction:
@@ -65,7 +64,7 @@ class Connection:
                 self._db.rollback()
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Database]:
+    def write(self) -> Iterator[Handle]:
         """All of it or nothing, with no other writer between. Raises StoreUnwritable, StoreBroken.
 
         It is a write transaction from its start, so what is read in it is still so when it ends.
@@ -185,7 +184,7 @@ def _beside(path: Path, what: str) -> Path:
     return real.with_name(f"{real.name}-{what}")
 
 
-def _open_writing(path: Path, seconds: float) -> Database:
+def _open_writing(path: Path, seconds: float) -> Handle:
     _make_file(path)
     db = _database(path, "mode=rw", seconds)
     with _closed_on_failure(db):
@@ -214,7 +213,7 @@ def _make_file(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _migrate(db: Database, path: Path) -> None:
+def _migrate(db: Handle, path: Path) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
         # Nobody can have made it theirs since it was looked at.
@@ -226,7 +225,7 @@ def _migrate(db: Database, path: Path) -> None:
         raise
 
 
-def _use_write_ahead_log(db: Database) -> None:
+def _use_write_ahead_log(db: Handle) -> None:
     """Switch the file over, once in its life.
 
     SQLite does not wait for a lock here, so that two processes which open a new file at the same
@@ -235,7 +234,7 @@ def _use_write_ahead_log(db: Database) -> None:
     """
     for _ in range(5):
         try:
-            db.enable_wal()
+            db.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             if trouble.primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
@@ -245,7 +244,7 @@ def _use_write_ahead_log(db: Database) -> None:
         db.rollback()
 
 
-def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Database:
+def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Handle:
     db = _database_for_reading(path, seconds)
     with _closed_on_failure(db):
         _check_ours(db, path)
@@ -264,7 +263,7 @@ def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Database:
     return written
 
 
-def _brought_up_to_date(db: Database) -> Database:
+def _brought_up_to_date(db: Handle) -> Handle:
     """A copy in memory with every change that the file lacks, for who cannot write the file."""
     copy = _in_memory()
     with _closed_on_failure(copy):
@@ -275,7 +274,7 @@ def _brought_up_to_date(db: Database) -> Database:
     return copy
 
 
-def _database_for_reading(path: Path, seconds: float) -> Database:
+def _database_for_reading(path: Path, seconds: float) -> Handle:
     db = _database(path, "mode=ro", seconds)
     try:
         with _closed_on_failure(db):
@@ -294,7 +293,7 @@ def _database_for_reading(path: Path, seconds: float) -> Database:
     return db
 
 
-def _alone(path: Path, seconds: float) -> Database:
+def _alone(path: Path, seconds: float) -> Handle:
     """A copy in memory of the file and its log, for whom a full disk lets make nothing beside them.
 
     Nobody else may have the file open for that moment
@@ -309,7 +308,7 @@ def _alone(path: Path, seconds: float) -> Database:
     return copy
 
 
-def _undone(path: Path, seconds: float) -> Database:
+def _undone(path: Path, seconds: float) -> Handle:
     """Opened once what a killed process left half-written is undone, which takes writing.
 
     To look past its journal would be to read that half (SQLite documentation, "File Locking And
@@ -322,11 +321,11 @@ def _undone(path: Path, seconds: float) -> Database:
     return db
 
 
-def _look_into(db: Database) -> None:
+def _look_into(db: Handle) -> None:
     db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def _nothing() -> Database:
+def _nothing() -> Handle:
     """A store without runs that takes none."""
     db = _in_memory()
     migrations.migrate(db)
@@ -334,23 +333,18 @@ def _nothing() -> Database:
     return db
 
 
-def _in_memory() -> Database:
-    return Database(
-        sqlite3.connect(":memory:", check_same_thread=False),
-        recursive_triggers=False,
-        execute_plugins=False,
-    )
+def _in_memory() -> Handle:
+    return Handle(sqlite3.connect(":memory:", check_same_thread=False))
 
 
-def _database(path: Path, how: str, seconds: float) -> Database:
+def _database(path: Path, how: str, seconds: float) -> Handle:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False
     )
-    # Plugins of sqlite-utils which happen to be installed are somebody else's code.
-    return Database(connection, recursive_triggers=False, execute_plugins=False)
+    return Handle(connection)
 
 
-def _check_ours(db: Database, path: Path) -> None:
+def _check_ours(db: Handle, path: Path) -> None:
     """Refuse what another program or a newer version of this one made."""
     with _one_view(db):
         (mark,) = db.execute("PRAGMA application_id").fetchone()
@@ -363,7 +357,7 @@ def _check_ours(db: Database, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_view(db: Database) -> Iterator[None]:
+def _one_view(db: Handle) -> Iterator[None]:
     """What is read in it is of one moment, also while another process makes the tables."""
     if db.conn.in_transaction:
         yield
@@ -376,7 +370,7 @@ def _one_view(db: Database) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _closed_on_failure(db: Database) -> Iterator[None]:
+def _closed_on_failure(db: Handle) -> Iterator[None]:
     try:
         yield
     except BaseException:

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from dcp_engine.store import migrations, trouble
+from dcp_engine.store.handle import Handle
 
 _NO_DATABASE: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
@@ -29,7 +28,7 @@ class Contents:
         self._log = self._path.with_name(f"{self._path.name}-wal")
         self._sound: tuple[int, ...] | None = None
 
-    def are_lost(self, db: Database) -> bool:
+    def are_lost(self, db: Handle) -> bool:
         """Whether the file is ours no more, or lacks pages; `db` has it open, in a transaction.
 
         While that lasts nobody can take a page out of the log that the file does not have yet.

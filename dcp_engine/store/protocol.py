@@ -6,12 +6,14 @@ caller's clock, never from the database.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
-from dcp_engine.series import RUN, Bucket, Sample
+
+if TYPE_CHECKING:
+    from dcp_engine.series import Bucket, Sample
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +23,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[Event] = ()
     machines: Sequence[Machine] = ()
     consumed: Sequence[str] = ()
-    samples: Sequence[Sample] = ()
+    samples: "Sequence[Sample]" = ()
     notifiers: Sequence[str] = ()
 
 
@@ -93,8 +95,8 @@ class Store(Protocol):
         """Every machine ever recorded, oldest first."""
 
     def samples(
-        self, run_id: str, *, subject: str | None = RUN, since: datetime | None = None
-    ) -> list[Bucket]:
+        self, run_id: str, *, subject: str | None = "", since: datetime | None = None
+    ) -> "list[Bucket]":
         """What is kept of a subject's numbers in order, or by subject of all (None)."""
 
     def thin(self, run_id: str, now: datetime) -> None:
