@@ -36,4 +36,4 @@ def _has_form(protocol: str, name: str, body: bytes) -> bool:
         return 0xA0 <= body[0] <= 0xBF  # RFC 8949, 3.1: a map
     if protocol in {"ec2", "query"}:
         return f"<{name}Response".encode() in body[:1000]
-    return False  # rest-xml: the two S3 operations in use answer without a body
+    return False  # rest-xml: the S3 operations in use answer without a body
