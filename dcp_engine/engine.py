@@ -104,7 +104,12 @@ class Engine:
             return TickReport(run=run)
         try:
             lease = self._store.acquire(
-                run_id, self._holder, self._settings.lease_ttl, self._clock.now(), self._is_dead
+                run_id,
+                self._holder,
+                self._settings.lease_ttl,
+                self._clock.now(),
+                self._is_dead,
+                enough=self._settings.tick_deadline + self._settings.request_timeout,
             )
         except LeaseHeld as held:
             return TickReport(run=run, held_by=str(held))

@@ -43,6 +43,8 @@ class Connection:
         self._file = file
         self._log: FileId | None = None
         self._contents = Contents(path)
+        # Looked at before every transaction, so it is not put together anew each time.
+        self._log_path = _beside(path, "wal")
         self._lost = False
         self._schema: int | None = None
         self._db = db
@@ -95,13 +97,17 @@ class Connection:
         if self._file is None:
             return
         with _system_in_words(self.path, writing=writing):
-            size, file = _size(self.path), _file_id(self.path)
-            log = _file_id(_beside(self.path, "wal"))
-        if not size or file != self._file or self._log not in {None, log}:
+            found, log = _found(self.path), _found(self._log_path)
+            if found is None or not stat.S_ISREG(found.st_mode) or found.st_size <= 1:
+                # Says in words what is there instead, where that can be told.
+                _size(self.path)
+                raise trouble.replaced(self.path)
+        log_id = None if log is None else (log.st_dev, log.st_ino)
+        if (found.st_dev, found.st_ino) != self._file or self._log not in {None, log_id}:
             raise trouble.replaced(self.path)
-        self._log = log
+        self._log = log_id
         with _system_in_words(self.path, writing=writing):
-            self._lost = self._lost or self._contents.are_lost(self._db)
+            self._lost = self._lost or self._contents.are_lost(self._db, found)
         if self._lost:
             raise trouble.overwritten(self.path)
 
@@ -143,6 +149,13 @@ def connect(
             raise trouble.on_network(path, network)
         db = _open_writing(path, seconds)
         return Connection(path, db, _file_id(path))
+
+
+def _found(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _file_id(path: Path) -> FileId | None:

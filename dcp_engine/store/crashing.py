@@ -44,9 +44,11 @@ class CrashingStore:
         ttl: timedelta,
         now: datetime,
         is_dead: Callable[[Holder], bool],
+        *,
+        enough: timedelta | None = None,
     ) -> Lease:
         self._crash("before store acquire")
-        lease = self._store.acquire(run_id, holder, ttl, now, is_dead)
+        lease = self._store.acquire(run_id, holder, ttl, now, is_dead, enough=enough)
         self._crash("after store acquire")
         return lease
 

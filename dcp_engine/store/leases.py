@@ -82,6 +82,12 @@ def acquire(
     return lease
 
 
+def still_ours(db: Handle, path: Path, run_id: str, holder: Holder, now: datetime) -> Lease | None:
+    """The lease in force, where this holder has it."""
+    current = in_force(newest(db, path, run_id), run_id, now)
+    return current if current is not None and _same(current.holder, holder) else None
+
+
 def renew(db: Handle, path: Path, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
     """Extend it. Raises LeaseLost."""
     fence(db, path, lease)

@@ -64,10 +64,13 @@ class Store(Protocol):
         ttl: timedelta,
         now: datetime,
         is_dead: Callable[[Holder], bool],
+        *,
+        enough: timedelta | None = None,
     ) -> Lease:
         """Take the lease when it is free, lapsed, ours, or its holder `is_dead`.
 
-        A new holder gets a higher token. Raises LeaseHeld, naming the holder.
+        A new holder gets a higher token. Where it is ours and has `enough` left (and no more than
+        `ttl`), it stays as it is and nothing is written. Raises LeaseHeld, naming the holder.
         """
 
     def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:

@@ -93,7 +93,15 @@ class SqliteStore:
         ttl: timedelta,
         now: datetime,
         is_dead: Callable[[Holder], bool],
+        *,
+        enough: timedelta | None = None,
     ) -> Lease:
+        if enough is not None:
+            with self._connection.read() as db:
+                own = leases.still_ours(db, self._path, run_id, holder, now)
+            if own is not None and enough <= own.until - now <= ttl:
+                # A write has to wait for the disk.
+                return own
         with self._connection.write() as db:
             return leases.acquire(
                 db, self._path, run_id, holder=holder, ttl=ttl, now=now, is_dead=is_dead
