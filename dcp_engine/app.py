@@ -1,7 +1,7 @@
 """The composition root: what the command line may ask for, wired together once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -25,7 +25,8 @@ from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
     from dcp_engine.at_stake import AtStake
-    from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.engine import Engine
+    from dcp_engine.engine import TickReport as TickReport  # noqa: PLC0414 - for who calls `tick_all`
     from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
@@ -171,6 +172,49 @@ class App:
         except StoreUnwritable as error:
             raise self._unwritable(name, error) from error
         return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
+
+    def tick_all(
+        self, names: Sequence[str], *, threads: int = 8
+    ) -> "dict[str, TickReport | Exception]":
+        """One tick of each of these runs, several at once; what each came to or raised."""
+        if len(names) == 1:
+            return {name: self._ticked(name) for name in names}
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for several alone
+
+        with suppress(StoreUnwritable):
+            # Made here, and not by several threads at the same time.
+            _ = self._engine
+        with ThreadPoolExecutor(threads) as pool:
+            return dict(zip(names, pool.map(self._ticked, names), strict=True))
+
+    def _ticked(self, name: str) -> "TickReport | Exception":
+        # What fails for one must not keep the others from their tick: they have machines too.
+        try:
+            return self.tick(name)
+        except Exception as error:  # noqa: BLE001 - it is said in words, or shown as a defect
+            return error
+
+    def watch(
+        self,
+        *,
+        stop: "Stop",
+        threads: int,
+        tell: Callable[[Run, Sequence[Event]], None],
+        warn: Callable[[str], None],
+        ready: Callable[[int], None],
+    ) -> None:
+        """Look after every run, each on its own clock, until `stop` says so.
+
+        At most `threads` runs are looked at at once. `tell` and `warn` are called from other
+        threads, one at a time; `ready` is told how many runs there are, whenever that changes.
+        Raises StoreError where the database cannot be opened.
+        """
+        from dcp_engine.lookout import Lookout  # noqa: PLC0415
+
+        lookout = Lookout(
+            self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
+        )
+        lookout.go(stop, threads=threads, ready=ready)
 
     def drive(
         self,

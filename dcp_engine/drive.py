@@ -17,6 +17,7 @@ import msgspec
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import NEEDS_PERSON, LeaseLost, OutOfTime, Unreachable
+from dcp_engine.meter import Meter
 from dcp_engine.model import (
     Event,
     Lease,
@@ -61,6 +62,7 @@ class Drive:
         self.lease = lease
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
         self.events: list[Event] = []
+        self.meter = Meter()
         self.answered = False
         self.cut_off = False
 

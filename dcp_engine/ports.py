@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from dcp_engine.meter import Meter
 from dcp_engine.model import Cancelled, Reading, Run
 
 # An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
@@ -418,13 +419,6 @@ class Aws(Protocol):
     def bucket(self) -> Bucket: ...
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process has asked of AWS so far: every request sent, and those that repeat one."""
-
-    calls: int
-    retries: int
-
-
 class Cloud(Protocol):
     """The way to AWS of one process: sessions, regions, retries."""
 
@@ -439,17 +433,16 @@ class Cloud(Protocol):
         *,
         deadline: float,
         guard: Callable[[], None],
+        meter: Meter | None = None,
     ) -> Aws:
         """AWS as one run may use it.
 
         `run` and `machines` give the run and its recorded instance ids as they are at the moment
         of a call: what may be changed. `deadline` is a moment of `Clock.monotonic` after which
         nothing more is asked or retried. `guard` is called before every changing call and every
-        retry of one; it raises when the driver may not change anything any more.
+        retry of one; it raises when the driver may not change anything any more. `meter` counts
+        what is asked.
         """
-
-    def usage(self) -> Usage:
-        """How much AWS was asked."""
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

@@ -36,6 +36,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime
 
 
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has to be looked at, where it is, and when; None is at once."""
+
+    run_id: str
+    account: str
+    region: str
+    at: datetime | None
+
+
 class Store(Protocol):
     """Runs, their events, machines, requests, leases and outgoing messages."""
 
@@ -56,6 +65,15 @@ class Store(Protocol):
 
     def runs(self, *, app_name: str | None = None, live: bool = False) -> list[Run]:
         """Runs, the newest registration first; only those of a name, only live ones."""
+
+    def agenda(self) -> list[Due]:
+        """Every run that is to be looked at: live ones, and ended ones with something to tell."""
+
+    def wished(self) -> list[str]:
+        """The ids of the runs of which people ask something that nobody has obeyed yet."""
+
+    def release_all(self, leases: Sequence[Lease]) -> None:
+        """Free these, as far as they still are ours."""
 
     def acquire(
         self,

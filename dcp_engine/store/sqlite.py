@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from dcp_engine.errors import Refused
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
-from dcp_engine.store import journal, leases, machines
+from dcp_engine.store import agenda, journal, leases, machines
 from dcp_engine.store.codec import convert, decode, encode, stamp, stamp_or_none
 from dcp_engine.store.connection import Connection, connect
 from dcp_engine.store.file_system import Mounts, mounted
 from dcp_engine.store.handle import Handle
-from dcp_engine.store.protocol import Commit, Delivery
+from dcp_engine.store.leases import release
+from dcp_engine.store.protocol import Commit, Delivery, Due
 
 if TYPE_CHECKING:
     from dcp_engine.series import Bucket
@@ -85,6 +86,19 @@ class SqliteStore:
                 {"app_name": app_name},
             )
             return [self._decoded(*row) for row in rows]
+
+    def agenda(self) -> list[Due]:
+        with self._connection.read() as db:
+            return agenda.of_all(db, self._path)
+
+    def wished(self) -> list[str]:
+        with self._connection.read() as db:
+            return agenda.wished(db)
+
+    def release_all(self, leases: Sequence[Lease]) -> None:
+        with self._connection.write() as db:
+            for lease in leases:
+                release(db, lease)
 
     def acquire(
         self,
