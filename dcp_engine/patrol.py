@@ -117,10 +117,14 @@ class Patrol:
         except StoreError as error:
             _log.warning("The runs could not be listed: %s", error)
             return
-        for run_id, appointment in agenda.items():
-            if run_id not in self._rounds:
-                self._places[run_id] = appointment.place
-                self._rounds.add(run_id, now, self._moment(appointment.due, now))
+        new = {run_id: one for run_id, one in agenda.items() if run_id not in self._rounds}
+        moments = {run_id: self._moment(one.due, now) or now for run_id, one in new.items()}
+        # A computer that wakes up finds all of its runs overdue; a few can be looked at at once.
+        crowd = sum(moment <= now for moment in moments.values()) > self._crew.size
+        for run_id, one in new.items():
+            self._places[run_id] = one.place
+            late = moments[run_id] <= now
+            self._rounds.add(run_id, now, None if crowd and late else moments[run_id])
         for run_id in [run_id for run_id in self._rounds if run_id not in agenda]:
             self._rounds.forget(run_id)
 

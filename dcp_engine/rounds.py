@@ -30,15 +30,9 @@ class Rounds:
         return len(self._due) + len(self._under_way)
 
     def add(self, run_id: str, now: float, due: float | None) -> None:
-        """Take a run up, due at a moment or, where that is unknown or past, within an interval.
-
-        A computer that wakes up finds all of its runs overdue, and must not ask about all at once.
-        """
-        if run_id in self:
-            return
-        if due is None or due <= now:
-            due = self._next_phase(run_id, now)
-        self._put(run_id, due)
+        """Take a run up, due at that moment; with None at its phase within the next interval."""
+        if run_id not in self:
+            self._put(run_id, self._next_phase(run_id, now) if due is None else due)
 
     def hurry(self, run_id: str, now: float) -> None:
         """Look at it now; one that is being looked at is looked at once more after that."""

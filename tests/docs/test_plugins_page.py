@@ -78,8 +78,10 @@ def test_the_states_are_those_that_are_shown() -> None:
 
 
 def test_the_units_have_what_systemd_needs() -> None:
-    service, timer = blocks("ini")
+    watch, service, timer = blocks("ini")
     for text, section, key in (
+        (watch, "Service", "ExecStart"),
+        (watch, "Install", "WantedBy"),
         (service, "Service", "ExecStart"),
         (timer, "Timer", "OnUnitActiveSec"),
         (timer, "Install", "WantedBy"),
