@@ -48,6 +48,7 @@ def test_the_commands_are_found() -> None:
         "resume",
         "tick",
         "monitor",
+        "watch",
     }
 
 
