@@ -46,6 +46,15 @@ class Ended(StrEnum):
     WAIVED = "waived"
 
 
+class Cancelled(StrEnum):
+    """What CancelSpotFleetRequests said of one fleet."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    NOT_CANCELLABLE = "not cancellable"
+    FAILED = "failed"
+
+
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """What a run's resources are called, as Distributed-CellProfiler's `run.py` names them."""
 

@@ -4,7 +4,6 @@ Everything that is wrong, wherever it stands, is said at once, with its place an
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,8 @@ from dcp_engine.crash import CRASH_VARIABLE
 from dcp_engine.defaults import Settings
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
-from dcp_engine.selection import PLUGINS_VARIABLE, Choice, Selection, name_of, names_in, names_of
+from dcp_engine.loaded import Loaded, Selection
+from dcp_engine.selection import PLUGINS_VARIABLE, Choice, name_of, names_in, names_of
 from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
 
 __all__ = [
@@ -37,20 +37,6 @@ RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, "DCP_ENGINE_DB", PLUGINS_VARIAB
 _FILE_ONLY = ("db", "region", "profile")
 _PLUGIN_LISTS = ("plugins", "disable")
 _OF_A_PLUGIN = " (a plugin's variable is an error where that plugin is not installed)"
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings, and what else the file says; None where it is silent.
-
-    `db` is where the database is, `region` and `profile` are AWS's. Flags and variables for these
-    three are the command line's business and go before the file.
-    """
-
-    settings: Settings
-    db: Path | None = None
-    region: str | None = None
-    profile: str | None = None
-    plugins: Selection = Selection()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +258,8 @@ class _Gathered:
     def take_file(self, path: Path) -> None:
         """Take over the file's settings, and what else it says into `beside`."""
         try:
+            import tomllib  # noqa: PLC0415 - slow, and only where there is a file
+
             table = tomllib.loads(read_text(path))
         except BadInput as error:
             self.complaints.append(f"the configuration file: {error.what}")

@@ -79,8 +79,8 @@ class Watch:
             # Another queue of the same name is a neighbour's, whatever it holds.
             return self._queue_missing(newer=facts.created_at)
         before = run.readings
-        run = self._drive.commit(
-            lambda run: _counted(run, facts, self._settings), samples=[_of_queue(facts.reading)]
+        run = self._drive.observe(
+            lambda run: _counted(run, facts, self._settings), [_of_queue(facts.reading)]
         )
         self._drive.problems(
             {
