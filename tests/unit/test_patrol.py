@@ -151,7 +151,12 @@ def test_a_wish_is_heard_within_a_second(clock: VirtualClock) -> None:
     due = clock.now() + timedelta(seconds=50)
     scene.runs = {"run": Appointment(due, "here")}
     scene.wishes = ["run"]
-    scene.crew.after = lambda run_id: (scene.wishes.clear(), scene.crew._usual(run_id))[1]
+
+    def obeyed(run_id: str) -> Looked:
+        scene.wishes = []
+        return scene.crew._usual(run_id)
+
+    scene.crew.after = obeyed
     began = clock.monotonic()
     scene.go(20)
     assert [moment - began for _, moment in scene.crew.begun] == [pytest.approx(0, abs=1.0)]
