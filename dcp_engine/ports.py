@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from dcp_engine.access import Access
 from dcp_engine.model import Reading, Run
 
 # An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
@@ -27,6 +28,7 @@ class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     dead_letter_queue_arn: str | None = None
     retention: timedelta | None = None
+    visibility_timeout: timedelta | None = None
 
 
 class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -417,6 +419,8 @@ class Aws(Protocol):
     def metrics(self) -> Metrics: ...
     @property
     def bucket(self) -> Bucket: ...
+    @property
+    def access(self) -> Access: ...
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

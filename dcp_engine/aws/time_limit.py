@@ -18,7 +18,13 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import HTTPClientError
 
-from dcp_engine.aws.operations import CANCEL_FLEETS, OPERATIONS, TERMINATE_INSTANCES, Operation
+from dcp_engine.aws.operations import (
+    CANCEL_FLEETS,
+    EXAMINATION,
+    OPERATIONS,
+    TERMINATE_INSTANCES,
+    Operation,
+)
 
 # Tries of one operation that were left behind and have not ended yet. It bounds how many threads
 # and connections a network that never ends an answer can come to.
@@ -110,7 +116,9 @@ class LimitedClient:
         service = client.meta.service_model.service_name
         self._client = client
         self._limit = limit
-        self._operations = {xform_name(op.name): op for op in OPERATIONS if op.service == service}
+        # What runs need goes before a dry run of the same.
+        every = (*EXAMINATION, *OPERATIONS)
+        self._operations = {xform_name(op.name): op for op in every if op.service == service}
 
     def __getattr__(self, name: str) -> Any:
         own = getattr(self._client, name)
