@@ -105,7 +105,7 @@ def duty_result(answer: object, *, third_party: bool = True) -> DutyResult:
         next_in=None if answer.next_in is None else _span(answer.next_in, "next_in"),
         problems=problems,
         observations=[_seen(seen) for seen in few(answer.observations, "observations")],
-        samples=[_sample(sample) for sample in _sampled(answer.samples, third_party=third_party)],
+        samples=tuple(map(_sample, _sampled(answer.samples, third_party=third_party))),
     )
 
 

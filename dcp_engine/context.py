@@ -29,9 +29,20 @@ _KINDS_OF_THE_ENGINE: Final = frozenset(
 class DutyContext:
     """`hookspecs.Context` for the duty called `name`."""
 
-    def __init__(self, drive: Drive, aws: Aws, clock: Clock, settings: Settings, name: str) -> None:
+    def __init__(
+        self,
+        drive: Drive,
+        aws: Aws,
+        clock: Clock,
+        settings: Settings,
+        name: str,
+        *,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        """`clean` takes the secrets out of a text that people will read."""
         self._drive = drive
         self._name = name
+        self._clean = clean
         self._closed = False
         self._shown: tuple[Run, Run] | None = None
         self.aws = aws
@@ -83,10 +94,11 @@ class DutyContext:
         events: list[tuple[str, str, Mapping[str, Any]]] = []
         if event is not None:
             _check_kind(event)
-            text = short(text)
+            text = short(self._clean(text))
             if self._is_news(text):
                 said = text
-                events = [(event, text, plain(data or {}, "the data of an event"))]
+                told = cleaned(plain(data or {}, "the data of an event"), self._clean)
+                events = [(self._clean(event), text, told)]
         self._drive.commit(lambda now: self._remember(change(now), remembered, said), events=events)
 
     def close(self) -> None:
@@ -125,6 +137,19 @@ def plain(values: Mapping[str, Any], what: str) -> dict[str, Any]:
     if _depth(copy) > _DEEPEST:
         raise Refused(f"{what} has more than {_DEEPEST} levels, one in another")
     return copy
+
+
+def cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    """What JSON can hold, with every text in it cleaned."""
+    match value:
+        case str():
+            return clean(value)
+        case dict():
+            return {clean(key): cleaned(item, clean) for key, item in value.items()}
+        case list():
+            return [cleaned(item, clean) for item in value]
+        case _:
+            return value
 
 
 def _depth(value: object) -> int:

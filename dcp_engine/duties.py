@@ -71,7 +71,14 @@ class Duties:
 
     def _do(self, owned: Owned[Duty]) -> None:
         duty = owned.item
-        context = DutyContext(self._drive, self._aws, self._clock, self._settings, duty.name)
+        context = DutyContext(
+            self._drive,
+            self._aws,
+            self._clock,
+            self._settings,
+            duty.name,
+            clean=self._plugins.in_words,
+        )
         limit = self._drive.patience()
         if owned.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)

@@ -31,7 +31,7 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Event, Holder, Lease, Outcome, Run, State
+from dcp_engine.model import Event, Holder, Lease, Outcome, Problem, Run, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
@@ -271,10 +271,17 @@ class Engine:
         )
 
     def _report_plugins(self, drive: Drive) -> None:
+        now = self._clock.now()
         failed = {
-            f"plugin-{failure.plugin}": (
-                f"The plugin {failure.plugin} failed in {failure.hook}: {failure.error}. The run "
-                "goes on without it."
+            f"plugin-{failure.plugin}": Problem(
+                name=f"plugin-{failure.plugin}",
+                since=now,
+                text=(
+                    f"The plugin {failure.plugin} failed in {failure.hook}: {failure.error}. The "
+                    "run goes on without it."
+                ),
+                # What kept it from being loaded does not pass by itself.
+                needs_person=failure.hook in {"load", "options", "disable"},
             )
             for failure in self._plugins.failures
             if failure.hook != "notify"

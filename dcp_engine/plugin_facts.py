@@ -69,7 +69,11 @@ def without_secrets(result: T, clean: Callable[[str], str]) -> T:
             name: clean(words) if isinstance(words, str) else words
             for name, words in result.problems.items()
         }
-        return msgspec.structs.replace(result, problems=problems)
+        observations = tuple(
+            msgspec.structs.replace(seen, name=clean(seen.name), unit=clean(seen.unit))
+            for seen in result.observations
+        )
+        return msgspec.structs.replace(result, problems=problems, observations=observations)
     return result
 
 

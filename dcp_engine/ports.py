@@ -260,7 +260,7 @@ class Machines(Protocol):
         """Everything of `of_fleets` and more, in every state that EC2 still shows."""
 
     def volumes(self, instance_ids: Sequence[str]) -> tuple[VolumeFacts, ...]:
-        """The volumes that are attached to these machines."""
+        """The volumes that are attached to these machines and to no other."""
 
     def label(self, instance_ids: Sequence[str], volumes: Sequence[VolumeFacts]) -> None:
         """Give these the tag `Name` with the worker's name, in batches.
@@ -272,7 +272,8 @@ class Machines(Protocol):
         """Terminate those of the run's machines that ECS does not know; returns which.
 
         ECS is asked right before: one that has joined the cluster meanwhile may be working. The
-        one way to end a machine before TEARDOWN; raises NotOurs unless `end_unjoined` is set.
+        one way to end a machine before TEARDOWN; raises NotOurs unless `end_unjoined` is set, and
+        Missing, with nothing ended, when there is no such cluster.
         """
 
     def terminate(self, instance_ids: Sequence[str]) -> None:
@@ -304,7 +305,10 @@ class Service(Protocol):
         """Every machine registered in the cluster, all pages."""
 
     def joined(self, instance_ids: Sequence[str]) -> frozenset[str]:
-        """Those of these machines that are registered in the cluster, in whatever state."""
+        """Those of these machines that are registered in the cluster, in whatever state.
+
+        Raises Missing when there is no such cluster: then they may well work in another.
+        """
 
     def deregister_container_instance(self, instance: ContainerInstance) -> None:
         """Deregister one of the run's own dead machines."""
@@ -320,7 +324,10 @@ class Alarms(Protocol):
         """Alarms named exactly `APP_NAME_<instance-id>`, all pages."""
 
     def of_these(self, instance_ids: Sequence[str]) -> tuple[AlarmFacts, ...]:
-        """The idle alarms that these machines have, in batches of 100 names."""
+        """The idle alarms that these machines have, in batches of 100 names.
+
+        One of that name that watches something else counts as altered.
+        """
 
     def place(self, instance_id: str) -> None:
         """Give one of the run's machines its idle alarm, exactly as the worker would place it.
@@ -380,6 +387,8 @@ class Metrics(Protocol):
     ) -> Mapping[MetricQuery, tuple[tuple[datetime, float], ...]]:
         """Each metric's values by the beginning of their period, in order; empty where none.
 
+        Only whole periods that lie in between: `start` and `end` are rounded down to one. The last
+        ones may still be incomplete, since services tell CloudWatch some minutes late.
         Asked for in batches of 500 (Amazon CloudWatch API, GetMetricData), which AWS bills by the
         metric: about one cent for a thousand.
         """

@@ -121,7 +121,14 @@ class Teardown:
 
     def _attempt(self, step: Owned[TeardownStep]) -> Attempt:
         name = step.item.name
-        context = StepContext(self._drive, self._aws, self._clock, self._settings, name)
+        context = StepContext(
+            self._drive,
+            self._aws,
+            self._clock,
+            self._settings,
+            name,
+            clean=self._plugins.in_words,
+        )
         limit = self._drive.patience()
         if step.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)

@@ -34,7 +34,7 @@ class CloudWatchAlarms:
         app_name = self._run().names.app_name
         pages = self._edge.pages(
             op.DESCRIBE_ALARMS,
-            lambda answer: _of_machines(answer, app_name),
+            lambda answer: [one for one, own in _of_machines(answer, app_name) if own],
             AlarmNamePrefix=f"{app_name}_",
             AlarmTypes=["MetricAlarm"],
             MaxRecords=_PAGE,
@@ -42,7 +42,11 @@ class CloudWatchAlarms:
         return tuple(alarm for page in pages for alarm in page)
 
     def of_these(self, instance_ids: Sequence[str]) -> tuple[AlarmFacts, ...]:
-        """The idle alarms that these machines have."""
+        """The idle alarms that these machines have.
+
+        One of that name that watches another machine counts as altered: to place another in its
+        stead would overwrite what somebody has put there.
+        """
         run = self._run()
         names = [run.names.alarm(instance_id) for instance_id in dict.fromkeys(instance_ids)]
         return tuple(
@@ -50,7 +54,7 @@ class CloudWatchAlarms:
             for batch in batches(names, _PAGE)
             for page in self._edge.pages(
                 op.DESCRIBE_ALARMS,
-                lambda answer: _of_machines(answer, run.names.app_name),
+                lambda answer: [one for one, _ in _of_machines(answer, run.names.app_name)],
                 AlarmNames=batch,
                 AlarmTypes=["MetricAlarm"],
                 MaxRecords=_PAGE,
@@ -125,8 +129,11 @@ class CloudWatchAlarms:
                 self._delete(names[middle:])
 
 
-def _of_machines(answer: Answer, app_name: str) -> list[AlarmFacts]:
-    """The run's own among the alarms of one page; the shape of a neighbour's is no matter."""
+def _of_machines(answer: Answer, app_name: str) -> list[tuple[AlarmFacts, bool]]:
+    """The alarms of one page that are named like the run's, and whether each watches its machine.
+
+    The shape of a neighbour's is no matter.
+    """
     found = []
     for any_alarm, entry in zip(
         answer.take(shapes.AnyAlarms).alarms, answer.body["MetricAlarms"], strict=True
@@ -138,9 +145,8 @@ def _of_machines(answer: Answer, app_name: str) -> list[AlarmFacts]:
             alarm = msgspec.convert(entry, shapes.MachineAlarm)
         except msgspec.ValidationError as error:
             raise answer.unreadable(f"{error}") from None
-        watched = {d.value for d in alarm.dimensions if d.name == "InstanceId"}
-        if watched <= {instance_id}:
-            found.append(
-                AlarmFacts(name=alarm.name, instance_id=instance_id, altered=alarm.altered)
-            )
+        others = {d.value for d in alarm.dimensions if d.name == "InstanceId"} - {instance_id}
+        altered = f"it watches {', '.join(sorted(others))}" if others else alarm.altered
+        facts = AlarmFacts(name=alarm.name, instance_id=instance_id, altered=altered)
+        found.append((facts, not others))
     return found

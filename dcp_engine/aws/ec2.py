@@ -23,8 +23,6 @@ _PAGE = 1000
 _MOST_TERMINATED = 1000
 # Amazon EC2 User Guide, "Tag a Spot Fleet": EC2 puts this tag on the machines that a fleet starts.
 _FLEET_TAG = "aws:ec2spot:fleet-request-id"
-
-
 # Amazon EC2 API Reference: CreateTags takes up to 1000 resources, DescribeVolumes shows 500 a page.
 _MOST_TAGGED = 1000
 _VOLUMES_PAGE = 500
@@ -92,6 +90,16 @@ class _Volume(msgspec.Struct, frozen=True):
     attachments: tuple[_Attachment, ...] = msgspec.field(name="Attachments", default=())
     tags: tuple[_Tag, ...] = msgspec.field(name="Tags", default=())
 
+    def of(self, instance_ids: frozenset[str]) -> bool:
+        """Whether it is theirs alone; some are shared (Amazon EBS User Guide, "Multi-Attach")."""
+        return bool(self.attachments) and all(
+            a.instance_id in instance_ids for a in self.attachments
+        )
+
+    def facts(self) -> VolumeFacts:
+        name = next((tag.value for tag in self.tags if tag.key == "Name"), "")
+        return VolumeFacts(id=self.id, instance_id=self.attachments[0].instance_id, name=name)
+
 
 class _Volumes(msgspec.Struct, frozen=True):
     volumes: tuple[_Volume, ...] = msgspec.field(name="Volumes")
@@ -148,9 +156,9 @@ class Ec2Machines:
         )
 
     def volumes(self, instance_ids: Sequence[str]) -> tuple[VolumeFacts, ...]:
-        """The volumes that are attached to these machines."""
+        """The volumes that are attached to these machines and to no other."""
         wanted = frozenset(instance_ids)
-        found = []
+        found: list[VolumeFacts] = []
         for batch in batches(sorted(wanted), _MOST_VALUES):
             pages = self._edge.pages(
                 op.DESCRIBE_VOLUMES,
@@ -159,10 +167,7 @@ class Ec2Machines:
                 MaxResults=_VOLUMES_PAGE,
             )
             for page in pages:
-                for volume in page.volumes:
-                    to = [a.instance_id for a in volume.attachments if a.instance_id in wanted]
-                    name = next((tag.value for tag in volume.tags if tag.key == "Name"), "")
-                    found += [VolumeFacts(id=volume.id, instance_id=to[0], name=name)] if to else []
+                found += [volume.facts() for volume in page.volumes if volume.of(wanted)]
         return tuple(found)
 
     def label(self, instance_ids: Sequence[str], volumes: Sequence[VolumeFacts]) -> None:

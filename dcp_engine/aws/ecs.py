@@ -130,27 +130,26 @@ class EcsService:
         """Those of these machines that are registered in the cluster, in whatever state.
 
         They are asked for by a filter (Amazon ECS Developer Guide, "Cluster query language"), and
-        what comes back is looked at once more.
+        what comes back is looked at once more. Raises Missing when there is no such cluster: then
+        nothing is known of where these machines may work.
         """
         wanted = list(dict.fromkeys(instance_ids))
         cluster = self._run().names.cluster
         found: set[str] = set()
         for batch in batches(wanted, _IN_A_FILTER):
-            try:
-                pages = self._edge.pages(
-                    op.LIST_CONTAINER_INSTANCES,
-                    lambda answer: answer.take(shapes.ContainerInstanceArns),
-                    cluster=cluster,
-                    filter=f"ec2InstanceId in [{', '.join(batch)}]",
-                    maxResults=_PAGE,
+            ids = ", ".join(f"'{instance_id}'" for instance_id in batch)
+            pages = self._edge.pages(
+                op.LIST_CONTAINER_INSTANCES,
+                lambda answer: answer.take(shapes.ContainerInstanceArns),
+                cluster=cluster,
+                filter=f"ec2InstanceId in [{ids}]",
+                maxResults=_PAGE,
+            )
+            arns = list(dict.fromkeys(arn for page in pages for arn in page.arns))
+            for some in batches(arns, _PAGE):
+                found.update(
+                    one.instance_id for one in self._describe_container_instances(cluster, some)
                 )
-                arns = list(dict.fromkeys(arn for page in pages for arn in page.arns))
-                for some in batches(arns, _PAGE):
-                    found.update(
-                        one.instance_id for one in self._describe_container_instances(cluster, some)
-                    )
-            except Missing:
-                return frozenset()
         return frozenset(found & set(wanted))
 
     def deregister_container_instance(self, instance: ContainerInstance) -> None:

@@ -23,6 +23,7 @@ ACCOUNT_FILES = ("report.html", "summary.json", "monitor.json")
 
 # Amazon EC2 User Guide, "Resource IDs": 8 hexadecimal digits of old, 17 since 2016.
 _INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
+_VOLUME_ID = re.compile(r"vol-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 
 # What may be changed while jobs are still counted: none of it ends a machine or loses a job.
 _WHILE_WATCHING = frozenset(
@@ -96,11 +97,7 @@ class Gate:
         if operation == op.LABEL_MACHINES:
             return (
                 _only(params, "Resources", "Tags")
-                or _all_in(
-                    "the machine",
-                    [about.get(resource, resource) for resource in params["Resources"]],
-                    self._machines(),
-                )
+                or _all_in("the machine", _behind(params["Resources"], about), self._machines())
                 or _is(params, "Tags", [{"Key": "Name", "Value": names.worker}])
             )
         match operation.label:
@@ -168,7 +165,7 @@ class Gate:
                     or _not_default(params["cluster"])
                 )
             case "cloudwatch:PutMetricAlarm":
-                return self._idle_alarm(run, params)
+                return _only(params, *idle_alarm(run, "")) or self._idle_alarm(run, params)
             case "cloudwatch:DeleteAlarms":
                 return _only(params, "AlarmNames") or _alarms(run, params["AlarmNames"])
             case "cloudwatch:DisableAlarmActions":
@@ -210,7 +207,7 @@ class Gate:
                 return "no rule says whose resources it may change"
 
     def _idle_alarm(self, run: Run, params: Mapping[str, Any]) -> str | None:
-        name = str(params.get("AlarmName"))
+        name = str(params["AlarmName"])
         instance_id = instance_of_alarm(name, run.names.app_name)
         if instance_id is None:
             return f"the alarm {name} is not this run's"
@@ -284,6 +281,15 @@ def _all_in(what: str, values: object, own: Iterable[str]) -> str | None:
     if not strangers:
         return None
     return f"{what} {', '.join(map(str, strangers))} was never recorded as this run's"
+
+
+def _behind(resources: object, about: Mapping[str, str]) -> object:
+    """Each resource, or the machine that it is attached to where it is a volume."""
+    if not isinstance(resources, list):
+        return resources
+    return [
+        about.get(each, each) if _VOLUME_ID.fullmatch(str(each)) else each for each in resources
+    ]
 
 
 def _driver_tag(tags: object) -> str | None:

@@ -16,7 +16,9 @@ from dcp_engine.ports import ExportFacts, LogLine
 
 # Amazon CloudWatch Logs API Reference: limit of DescribeLogGroups and DescribeExportTasks.
 _PAGE = 50
-_SEARCHED_PAGES = 10
+# Amazon CloudWatch Logs API Reference, FilterLogEvents: limit, and what a page looks through: 1 MB.
+_MOST_EVENTS = 10_000
+_SEARCHED_PAGES = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # CloudWatch Logs API Reference, ExportTaskStatus: those that will not bring the logs home.
 _FAILED = frozenset({"FAILED", "CANCELLED", "PENDING_CANCEL"})
@@ -113,7 +115,7 @@ class CloudWatchLogs:
         """Up to `most` lines of a group that match a filter pattern. Raises Missing.
 
         Pages may be empty while others follow (CloudWatch Logs API Reference, FilterLogEvents), so
-        a group that has much and matches little is given up after some pages.
+        a group that has much and matches little is given up after 50 of them.
         """
         found: list[LogLine] = []
         pages = self._edge.pages(
@@ -123,7 +125,7 @@ class CloudWatchLogs:
             filterPattern=pattern,
             startTime=_milliseconds(start),
             endTime=_milliseconds(end),
-            limit=most,
+            limit=min(most, _MOST_EVENTS),
         )
         for page in islice(pages, _SEARCHED_PAGES):
             found += [event.line() for event in page]

@@ -11,6 +11,7 @@ from dcp_engine.aws.answer import Answer, utc
 from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
 from dcp_engine.ports import MetricQuery
+from dcp_engine.series import start_of
 
 # Amazon CloudWatch API Reference, GetMetricData: up to 500 MetricDataQuery in one request.
 _MOST = 500
@@ -39,9 +40,14 @@ class CloudWatchMetrics:
     ) -> Mapping[MetricQuery, tuple[tuple[datetime, float], ...]]:
         """Each metric's values by the beginning of their period, in order.
 
-        A metric that nobody has ever written has none, and is no error.
+        A metric that nobody has ever written has none, and is no error. Both ends are brought to
+        the beginning of a period (GetMetricData, `StartTime` and `EndTime`): of one that has only
+        begun there would be a part, which looks like little.
         """
+        start, end = start_of(utc(start), period), start_of(utc(end), period)
         found: dict[MetricQuery, dict[datetime, float]] = {query: {} for query in queries}
+        if start >= end:
+            return dict.fromkeys(found, ())
         for batch in batches(list(found), _MOST):
             pages = self._edge.pages(
                 op.GET_METRIC_DATA,

@@ -102,7 +102,7 @@ class SpotCapacity:
             MaxResults=_PAGE,
         )
         prices = [
-            SpotPrice(type=one.type, zone=one.zone, at=utc(one.at), dollars=float(one.dollars))
+            SpotPrice(type=one.type, zone=one.zone, at=utc(one.at), dollars=one.dollars)
             for page in pages
             for one in page.prices
         ]

@@ -50,7 +50,9 @@ class Config(msgspec.Struct, frozen=True):
 
     @property
     def _launches(self) -> tuple[_Weighted, ...]:
-        return (*self.specifications, *(o for t in self.templates for o in t.overrides))
+        # A template that nothing overrides is a kind of machine too.
+        overrides = (one for each in self.templates for one in each.overrides or (_Weighted(),))
+        return (*self.specifications, *overrides)
 
 
 class _Tag(msgspec.Struct, frozen=True):
@@ -129,7 +131,7 @@ def dollars(text: str | None, *, times: float = 1.0) -> float | None:
         value = float(text) * times if text else None
     except ValueError:
         return None
-    return value if value is not None and isfinite(value) else None
+    return value if value is not None and isfinite(value) and value >= 0 else None
 
 
 class _Error(msgspec.Struct, frozen=True):

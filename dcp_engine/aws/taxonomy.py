@@ -43,7 +43,6 @@ THROTTLED = frozenset(
         "ThrottlingExceptions",
         "TooManyRequests",
         "TooManyRequestsException",
-        # CloudWatch's quota on alarms; nothing called here can reach the quota, only the rate.
         "LimitExceeded",
         "LimitExceededFault",
     }
@@ -114,6 +113,7 @@ MISSING = frozenset(
         "DashboardNotFoundError",
         "InvalidInstanceID.NotFound",
         "InvalidSpotFleetRequestId.NotFound",
+        "InvalidVolume.NotFound",
         "NoSuchBucket",
         "NoSuchBucketPolicy",
         "NoSuchEntity",
@@ -130,6 +130,9 @@ MISSING = frozenset(
 # Where a general code means something of its own, told by the operation and by AWS's words.
 BY_WORDS: tuple[tuple[str, str, str, type[AwsError]], ...] = (
     ("CreateExportTask", "LimitExceededException", "", Busy),
+    # CloudWatch's quota of alarms in a region: asking again at once would not make room.
+    ("PutMetricAlarm", "LimitExceeded", "", Busy),
+    ("PutMetricAlarm", "LimitExceededFault", "", Busy),
     ("CreateExportTask", "ResourceNotFoundException", "bucket", Invalid),
     ("DeleteService", "InvalidParameterException", "scaled above 0", Busy),
     ("DeregisterContainerInstance", "InvalidParameterException", "not found", Missing),

@@ -20,8 +20,7 @@ from botocore.exceptions import HTTPClientError
 
 from dcp_engine.aws.operations import (
     CANCEL_FLEETS,
-    EXAMINATION,
-    OPERATIONS,
+    EVERY_OPERATION,
     TERMINATE_INSTANCES,
     Operation,
 )
@@ -116,9 +115,12 @@ class LimitedClient:
         service = client.meta.service_model.service_name
         self._client = client
         self._limit = limit
-        # What runs need goes before a dry run of the same.
-        every = (*EXAMINATION, *OPERATIONS)
-        self._operations = {xform_name(op.name): op for op in every if op.service == service}
+        # Two uses of one operation are one operation here: what is left behind is the same call.
+        self._operations = {
+            xform_name(op.name): op
+            for op in EVERY_OPERATION
+            if op.service == service and not op.purpose
+        }
 
     def __getattr__(self, name: str) -> Any:
         own = getattr(self._client, name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from dcp_engine import driver_tag
 from dcp_engine.aws import operations as op
+from dcp_engine.aws.gate import account_keys, idle_alarm
 from dcp_engine.aws.operations import Operation
 from tests.contract.scene import Scene
 
@@ -22,6 +23,12 @@ def own(scene: Scene) -> Mapping[Operation, dict[str, Any]]:
     queue = f"{scene.backend.environment()['AWS_ENDPOINT_URL']}/{run.account}/{names.queue}"
     scene.own_fleets(FLEET)
     scene.machines = (MACHINE,)
+    hour = {
+        "StartTime": datetime(2030, 1, 1, tzinfo=UTC),
+        "EndTime": datetime(2030, 1, 1, 1, tzinfo=UTC),
+    }
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesDeleted"}
+    deleted = {"Id": "a", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
     scene.record(queue_url=queue, task_definitions=(revision,))
     fleet = {"SpotFleetRequestId": FLEET}
     fleets = {"SpotFleetRequestIds": [FLEET]}
@@ -46,7 +53,14 @@ def own(scene: Scene) -> Mapping[Operation, dict[str, Any]]:
         op.CANCEL_FLEETS: {**fleets, "TerminateInstances": True},
         op.DESCRIBE_INSTANCES: {"Filters": [{"Name": "instance-id", "Values": [MACHINE]}]},
         op.TERMINATE_INSTANCES: {"InstanceIds": [MACHINE]},
+        op.END_UNJOINED: {"InstanceIds": [MACHINE]},
+        op.DESCRIBE_VOLUMES: {"Filters": [{"Name": "attachment.instance-id", "Values": [MACHINE]}]},
+        op.DESCRIBE_SPOT_PRICES: {"InstanceTypes": ["m5.xlarge"], **hour},
         op.CREATE_TAGS: mark,
+        op.LABEL_MACHINES: {
+            "Resources": [MACHINE],
+            "Tags": [{"Key": "Name", "Value": names.worker}],
+        },
         op.DELETE_TAGS: mark,
         op.DESCRIBE_SERVICES: {**cluster, "services": [names.service]},
         op.UPDATE_SERVICE: {**service, "desiredCount": 0},
@@ -60,14 +74,17 @@ def own(scene: Scene) -> Mapping[Operation, dict[str, Any]]:
             **cluster,
             "containerInstance": machine,
             "force": True,
-            "machine": MACHINE,
+            "about": {machine: MACHINE},
         },
         op.DELETE_CLUSTER: cluster,
         op.DESCRIBE_ALARMS: {"AlarmNamePrefix": f"{names.app_name}_"},
+        op.PUT_ALARM: idle_alarm(run, MACHINE),
         op.DELETE_ALARMS: alarms,
+        op.GET_METRIC_DATA: {"MetricDataQueries": [deleted], **hour},
         op.DISABLE_ALARM_ACTIONS: alarms,
         op.DELETE_DASHBOARDS: {"DashboardNames": [names.dashboard]},
         op.DESCRIBE_LOG_GROUPS: {"logGroupNamePrefix": names.log_group},
+        op.FILTER_LOG_EVENTS: {"logGroupName": names.log_group},
         op.CREATE_EXPORT_TASK: {
             "taskName": names.log_group,
             "logGroupName": names.log_group,
@@ -78,5 +95,11 @@ def own(scene: Scene) -> Mapping[Operation, dict[str, Any]]:
         },
         op.DESCRIBE_EXPORT_TASKS: {"limit": 50},
         op.HEAD_OBJECT: file,
+        op.PUT_OBJECT: {
+            "Bucket": names.bucket,
+            "Key": account_keys(run)[0],
+            "Body": b"<!doctype html>",
+            "ContentType": "text/html",
+        },
         op.DELETE_OBJECT: file,
     }

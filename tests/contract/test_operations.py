@@ -22,8 +22,8 @@ from tests.contract.scene import Scene
 
 Askers = Callable[[dict[str, str]], Asker]
 
-BY_LABEL = {each.label: each for each in OPERATIONS}
-GRANTED = [each.label for each in OPERATIONS if each.permission is not None]
+BY_LABEL = {each.label: each for each in reversed(OPERATIONS)}
+GRANTED = [each.label for each in BY_LABEL.values() if each.permission is not None]
 ONLY_MINISTACK = pytest.mark.parametrize("backend", [OnMinistack.name], indirect=True)
 
 

@@ -16,7 +16,7 @@ from tests.engine.rig import Rig, leftovers
 
 FOLDER = Path(dcp_engine.builtin.__file__).parent
 # What docs/writing-plugins.md says that a plugin may rely on,
-PUBLIC = {"hookspecs", "model", "errors", "ports"}
+PUBLIC = {"hookspecs", "model", "errors", "ports", "series", "defaults"}
 # and what does nothing but to work out an answer.
 PURE = {"words", "partition", "emptiness", "builtin"}
 

@@ -16,6 +16,7 @@ STORE_WRITES: Final = (
     "renew",
     "release",
     "commit",
+    "thin",
     "add_request",
     "delivered",
     "delivery_failed",

@@ -1,7 +1,7 @@
 """What plugins offer and answer is checked and made plain."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from dcp_engine.answers import (
 )
 from dcp_engine.hookspecs import Duty, DutyResult, Observation, TeardownStep, done, waiting
 from dcp_engine.model import State
+from dcp_engine.series import Sample
 
 PACKAGE = Path(dcp_engine.__file__).parent
 # How the engine names a problem.
@@ -55,6 +56,7 @@ def test_what_fits_is_the_same() -> None:
         next_in=timedelta(minutes=3),
         problems={"a": "b", "c": None},
         observations=[Observation(name="n", value=2.5, unit="m")],
+        samples=[Sample(at=datetime(2030, 5, 17, tzinfo=UTC), values={"n": 2.5}, subject="i-1")],
     )
     assert duty_result(result) == result
     assert duty_result(None) == DutyResult()

@@ -1,5 +1,6 @@
 """Settings: who wins, and what is refused and with which words."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -86,11 +87,21 @@ def test_the_later_place_wins(write: Write) -> None:
     )
 
 
+def something_else(name: str) -> tuple[str, object]:
+    """What may be written for a setting, and what it means; not its default."""
+    default = getattr(Settings(), name)
+    if isinstance(default, bool):
+        return ("no", False) if default else ("yes", True)
+    if isinstance(default, int):
+        return str(default + 1), default + 1
+    minutes = 6 if name == "join_grace" else 4
+    return f"{minutes}m", timedelta(minutes=minutes)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_can_be_set_everywhere(name: str, write: Write) -> None:
-    text = "4" if name == "empty_readings" else "4m"
-    wanted = 4 if name == "empty_readings" else timedelta(minutes=4)
-    # With these two out of the way every setting may be four minutes.
+    text, wanted = something_else(name)
+    # With these two out of the way every setting may be some minutes.
     base = 'lease_ttl = "1h"\ntick_deadline = "30m"\n'
     others: dict[str, object] = {"tick_deadline": "3m"} if name == "lease_ttl" else {}
     lines = [line for line in base.splitlines() if not line.startswith(name)]
@@ -221,7 +232,7 @@ def test_a_bad_value_says_what_is_allowed_and_why(
 @pytest.mark.parametrize("row", describe(), ids=lambda row: str(row.name))
 def test_the_limits_themselves_are_allowed_as_described(row: object, end: str) -> None:
     described = msgspec.structs.asdict(row)  # type: ignore[arg-type]
-    name, (least, most) = described["name"], described["allowed"].split(" to ")
+    name, (least, most) = described["name"], re.split(" to | or ", described["allowed"])
     others = {"request_timeout": "100ms", "tick_deadline": "1s", "lease_ttl": "1d"}
     if name == "request_timeout":
         others["tick_deadline"] = "1h"
@@ -331,9 +342,12 @@ def test_every_setting_is_described_with_its_default() -> None:
     assert [row.name for row in rows] == NAMES
     for row in rows:
         default = getattr(Settings(), row.name)
-        assert default == (
-            int(row.default) if isinstance(default, int) else parse_duration(row.default)
-        )
+        if isinstance(default, bool):
+            assert row.default == ("yes" if default else "no")
+        else:
+            assert default == (
+                int(row.default) if isinstance(default, int) else parse_duration(row.default)
+            )
 
 
 variables = st.sampled_from([row.variable for row in describe()]) | st.text().map(

@@ -168,12 +168,16 @@ class Bench:
     def edge_until(self, deadline: float) -> Edge:
         return Edge(
             self._client,
-            gate=Gate(lambda: self.run, lambda: self.machines),
+            gate=Gate(lambda: self.run, lambda: self.machines, end_unjoined=True),
             guard=self._guard,
             clock=self.clock,
             rng=random.Random(7),
             deadline=deadline,
         )
+
+    def watching(self) -> None:
+        """Go back to when the machines work."""
+        self.run = msgspec.structs.replace(self.run, state=State.RUNNING)
 
     def known(self, **identities: Any) -> None:
         """Record more about the run."""

@@ -8,6 +8,7 @@ import pytest
 
 from dcp_engine.aws import operations as op
 from dcp_engine.aws.answer import Answer
+from dcp_engine.aws.gate import account_keys, idle_alarm
 from dcp_engine.aws.operations import OPERATIONS, Operation
 from dcp_engine.aws.wire import check_body
 from dcp_engine.errors import Transient, Unreadable
@@ -41,6 +42,9 @@ PARAMS: dict[str, dict[str, Any]] = {
         "force": True,
     },
     "DeleteCluster": {"cluster": "lab"},
+    "DescribeSpotPriceHistory": {"InstanceTypes": ["m5.xlarge"]},
+    "GetMetricData": {"MetricDataQueries": [], "StartTime": 0, "EndTime": 300},
+    "FilterLogEvents": {"logGroupName": "Exp1"},
     "DeleteAlarms": {"AlarmNames": ["Exp1_i-0aaaaaaaaaaaaaaa1"]},
     "DisableAlarmActions": {
         "AlarmNames": ["ApproximateNumberOfMessagesVisibleisZero_Exp1"],
@@ -73,9 +77,19 @@ EMPTY = {"empty": b"", "blank": b" \r\n", "braces": b"{}", "null": b"null"}
 
 
 def once(bench: Any, operation: Operation) -> Answer:
-    machine = bench.MACHINES[0] if operation.name == "DeregisterContainerInstance" else None
     params = PARAMS.get(operation.name, {})
-    answer: Answer = bench.edge.once(operation, machine=machine, **params)
+    if operation in (op.PUT_ALARM, op.LABEL_MACHINES, op.END_UNJOINED):
+        bench.watching()
+    if operation == op.PUT_ALARM:
+        params = idle_alarm(bench.run, bench.MACHINES[0])
+    if operation == op.LABEL_MACHINES:
+        tags = [{"Key": "Name", "Value": "Exp1Worker"}]
+        params = {"Resources": [bench.MACHINES[0]], "Tags": tags}
+    if operation == op.PUT_OBJECT:
+        where = {"Bucket": "lab-bucket", "Key": account_keys(bench.run)[0]}
+        params = {**where, "Body": b"{}", "ContentType": "text/html"}
+    about = {params.get("containerInstance", ""): bench.MACHINES[0]}
+    answer: Answer = bench.edge.once(operation, about=about, **params)
     return answer
 
 
@@ -109,7 +123,13 @@ def test_an_unreadable_answer_is_asked_for_again(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["sqs:DeleteQueue", "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards"]
+    "label",
+    [
+        "sqs:DeleteQueue",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DeleteDashboards",
+    ],
 )
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_operations_that_answer_nothing_may_do_so(bench: Any, label: str, body: bytes) -> None:

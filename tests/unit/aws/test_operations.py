@@ -3,6 +3,7 @@
 from typing import Any
 
 import botocore.session
+import msgspec
 import pytest
 
 from dcp_engine.aws.operations import OPERATIONS, Operation
@@ -23,7 +24,13 @@ def test_it_is_as_aws_models_it(operation: Operation) -> None:
 
 
 def test_each_is_declared_once() -> None:
-    assert len({operation.label for operation in OPERATIONS}) == len(OPERATIONS)
+    assert len({(each.label, each.purpose) for each in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_two_uses_of_one_operation_need_the_same() -> None:
+    for one in OPERATIONS:
+        twin = next(each for each in OPERATIONS if each.label == one.label)
+        assert msgspec.structs.replace(one, purpose="") == msgspec.structs.replace(twin, purpose="")
 
 
 CHANGES = [operation for operation in OPERATIONS if operation.changes]
@@ -46,6 +53,6 @@ def test_a_change_without_a_rule_is_refused(bench: Any) -> None:
 
 
 def test_reads_are_named_as_reads() -> None:
-    reads = ("Get", "Describe", "List", "Head")
+    reads = ("Get", "Describe", "List", "Head", "Filter")
     for operation in OPERATIONS:
         assert operation.changes != operation.name.startswith(reads)
