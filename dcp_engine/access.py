@@ -36,9 +36,8 @@ class Encryption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What one statement of the policy allows: every action on every resource, in this context."""
+    """What a run needs to be allowed: every action on every resource, in this context."""
 
-    name: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     context: Mapping[str, tuple[str, ...]] = {}

@@ -99,7 +99,6 @@ class _Grant(msgspec.Struct, frozen=True, kw_only=True):
         """The same as a question; what its conditions look at is as a run's own calls have it."""
         conditions = self.condition(scope) if self.condition else {}
         return Wanted(
-            name=self.sid,
             actions=tuple(self.actions()),
             resources=tuple(dict.fromkeys(map(_example, self.resources(scope)))),
             context={
@@ -348,5 +347,18 @@ def policy(scope: Scope, *, read_only: bool = False, doctor: bool = False) -> di
 
 
 def wanted(scope: Scope) -> tuple[Wanted, ...]:
-    """Everything that a run needs to be allowed, as questions about the caller's own policies."""
-    return tuple(grant.wanted(scope) for grant in _GRANTS if not grant.examining)
+    """Everything that a run needs to be allowed, as questions about the caller's own policies.
+
+    What is about the same resources is one question.
+    """
+    questions: dict[tuple[object, ...], Wanted] = {}
+    for grant in _GRANTS:
+        asked = grant.wanted(scope)
+        about = asked.resources, tuple(asked.context.items())
+        if grant.examining:
+            continue
+        known = questions.get(about)
+        if known is not None:
+            asked = msgspec.structs.replace(known, actions=(*known.actions, *asked.actions))
+        questions[about] = asked
+    return tuple(questions.values())

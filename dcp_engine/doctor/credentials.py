@@ -51,7 +51,7 @@ def credentials(caller: Caller | AwsError, run: Run | None) -> Finding:
 def refused(error: Credentials, login: str, unasked: Sequence[str]) -> Finding:
     """Nothing can be asked of AWS: one finding, whatever else was to be looked at."""
     rest = f" Not looked at because of that: {', '.join(unasked)}." if unasked else ""
-    return wrong(NAME, f"{sentence(error)}{rest}", f"Type: {login}")
+    return wrong(NAME, f"{error.message.rstrip('.')}.{rest}", f"Type: {login}")
 
 
 def region(name: str | None, ignored: str | None) -> Finding:
@@ -75,14 +75,19 @@ def region(name: str | None, ignored: str | None) -> Finding:
     return advice("region", f"{name}.{hint}", how) if hint else fine("region", f"{name}.")
 
 
-def clock(caller: Caller | AwsError, now: datetime) -> Finding:
-    """Whether this computer's clock agrees with AWS's, as of one answer or refusal."""
+def clock(caller: Caller | AwsError, now: datetime) -> Finding | None:
+    """Whether this computer's clock agrees with AWS's, as of one answer or refusal.
+
+    None where there was neither.
+    """
     theirs = _told(caller) if isinstance(caller, AwsError) else caller.said_at
+    if theirs is None and isinstance(caller, AwsError):
+        return None
     if theirs is None:
         return unknown(
             "clock",
-            "This computer's clock could not be compared with AWS's, which gave no time.",
-            "Look again when AWS can be asked.",
+            "This computer's clock could not be compared with AWS's: the answer bears no date.",
+            lasting=True,
         )
     ahead = now - theirs
     # A Date header has no fractions of seconds, and an answer is under way for a moment.

@@ -91,16 +91,17 @@ class Examination:
         subject = subject_in(region) if subject_in else None
         began = self._clock.monotonic()
         caller = self._caller(subject.run if subject else nobody(region, self._clock.now()))
-        clock = credentials.clock(caller, self._clock.now())
+        seen_clock = credentials.clock(caller, self._clock.now())
+        clock = [] if seen_clock is None else [seen_clock]
         if isinstance(caller, Credentials | Unreachable):
-            return [self._nobody_answers(caller), clock, *files, *self._computer()]
+            return [self._nobody_answers(caller), *clock, *files, *self._computer()]
         who = credentials.credentials(caller, subject.run if subject else None)
         if subject is None or who.verdict is Verdict.WRONG:
-            return [who, seen_region, clock, *files, *self._computer()]
+            return [who, seen_region, *clock, *files, *self._computer()]
         if isinstance(caller, Caller):
             subject = replace(subject, run=replace(subject.run, account=caller.account))
         left = self._limit - timedelta(seconds=self._clock.monotonic() - began)
-        return self._of_subject(subject, caller, [who, seen_region, clock], left)
+        return self._of_subject(subject, caller, [who, seen_region, *clock], left)
 
     def _of_subject(
         self,

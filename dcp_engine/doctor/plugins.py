@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dcp_engine.doctor.finding import Finding, fine, unknown, wrong
 from dcp_engine.errors import AwsError
 from dcp_engine.plugin_desk import PluginReport
+from dcp_engine.plugin_sources import BUILT_IN
 
 _NAME = "plugins"
 
@@ -25,9 +26,13 @@ def plugins(reports: Sequence[PluginReport] | AwsError) -> Finding:
     if troubles:
         text = f"{'; '.join(troubles)}."
         return wrong(_NAME, text, "See `dcp-engine plugins check` and docs/plugins.md.")
-    loaded = [report for report in reports if report.state == "loaded"]
-    names = ", ".join(report.plugin.name for report in loaded)
-    return fine(_NAME, f"{names or 'none'}: loaded, and none lacks anything.")
+    others = [
+        report.plugin.name
+        for report in reports
+        if report.state == "loaded" and report.plugin.origin != BUILT_IN
+    ]
+    which = f"The built-in ones and {', '.join(others)} are" if others else "The built-in ones are"
+    return fine(_NAME, f"{which} loaded, and none lacks anything.")
 
 
 def _error(report: PluginReport) -> tuple[str, ...]:

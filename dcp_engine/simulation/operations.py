@@ -9,6 +9,7 @@ from dcp_engine.simulation import (
     identity_api,
     instance_api,
     logs_api,
+    policy_api,
     queue_api,
     tag_api,
 )
@@ -24,6 +25,7 @@ def all_operations() -> Mapping[str, Handler]:
         **identity_api.OPERATIONS,
         **instance_api.OPERATIONS,
         **logs_api.OPERATIONS,
+        **policy_api.OPERATIONS,
         **queue_api.OPERATIONS,
         **tag_api.OPERATIONS,
     }

@@ -1,0 +1,96 @@
+"""A doctor in the simulated AWS, on a virtual clock, and a healthy run to examine."""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcp_engine.aws.cloud import BotoCloud
+from dcp_engine.clock import Clock
+from dcp_engine.defaults import Settings
+from dcp_engine.doctor.asking import Asking, one_after_another
+from dcp_engine.doctor.examination import LIMIT, Examination
+from dcp_engine.doctor.finding import Finding, Verdict
+from dcp_engine.doctor.memory import Memory
+from dcp_engine.model import Run, State
+from dcp_engine.plugin_desk import PluginReport
+from dcp_engine.simulation.launch import Launch, launch_run
+from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from tests.engine.rig import Rig
+
+
+class Clinic:
+    """One computer with a doctor on it."""
+
+    def __init__(self, aws: SimulatedAws, clock: VirtualClock, rig: Rig, directory: Path) -> None:
+        self.aws = aws
+        self.clock = clock
+        self.rig = rig
+        self.directory = directory
+        self.database = rig.database
+
+    def launch(self, name: str = "Exp1", **changes: Any) -> Launch:
+        facts: dict[str, Any] = {
+            "jobs": 6,
+            "machines": 2,
+            "directory": self.directory / "files",
+            "cluster": f"{name}Cluster",
+        }
+        launch = launch_run(self.aws, name, **{**facts, **changes})
+        launch.fleet.config["ValidUntil"] = self.clock.now() + timedelta(days=7)
+        return launch
+
+    def watched(self, launch: Launch) -> Run:
+        """The run, registered and at work."""
+        run = self.rig.register(launch).run
+        return self.rig.until(run, lambda now: now.state is State.RUNNING and now.machines_seen)
+
+    def doctor(
+        self,
+        *,
+        clock: Clock | None = None,
+        asking: Asking = one_after_another,
+        limit: timedelta = LIMIT,
+        settings: Settings | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        database: Path | None = None,
+        plugins: Callable[[], Sequence[PluginReport]] = lambda: (),
+        ignored_region: str | None = None,
+    ) -> Examination:
+        clock, settings = clock or self.clock, settings or self.rig.settings
+        cloud = BotoCloud(
+            profile=profile, region=region, settings=settings, clock=clock, rng=random.Random(1)
+        )
+        return Examination(
+            cloud=cloud,
+            clock=clock,
+            settings=settings,
+            memory=Memory(database or self.database),
+            plugins=plugins,
+            asking=asking,
+            limit=limit,
+            ignored_region=ignored_region,
+        )
+
+    def of_file(self, launch: Launch, **how: Any) -> list[Finding]:
+        return self.doctor(**how).of_file(launch.monitor_file)
+
+    def of_run(self, run: Run, **how: Any) -> list[Finding]:
+        return self.doctor(**how).of_run(self.rig.run(run))
+
+
+def not_fine(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Everything that is not fine, by its name; each name is there once."""
+    names = [finding.name for finding in findings]
+    assert len(set(names)) == len(names), names
+    return {one.name: one for one in findings if one.verdict is not Verdict.FINE}
+
+
+@pytest.fixture
+def clinic(aws: SimulatedAws, clock: VirtualClock, rig: Rig, tmp_path: Path) -> Clinic:
+    return Clinic(aws, clock, rig, tmp_path)
