@@ -1,8 +1,9 @@
 """A doctor in the simulated AWS, on a virtual clock, and a healthy run to examine."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from dcp_engine.doctor.finding import Finding, Verdict
 from dcp_engine.doctor.memory import Memory
 from dcp_engine.model import Run, State
 from dcp_engine.plugin_desk import PluginReport
+from dcp_engine.simulation.access import Access
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.short_cuts import sockets_spared
+from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
 
@@ -32,6 +36,12 @@ class Clinic:
         self.rig = rig
         self.directory = directory
         self.database = rig.database
+        self._launched = 0
+
+    def launch_next(self, **changes: Any) -> Launch:
+        """A run of a name that no other one here has."""
+        self._launched += 1
+        return self.launch(f"Exp{self._launched}", **changes)
 
     def launch(self, name: str = "Exp1", **changes: Any) -> Launch:
         facts: dict[str, Any] = {
@@ -63,11 +73,8 @@ class Clinic:
         ignored_region: str | None = None,
     ) -> Examination:
         clock, settings = clock or self.clock, settings or self.rig.settings
-        cloud = BotoCloud(
-            profile=profile, region=region, settings=settings, clock=clock, rng=random.Random(1)
-        )
         return Examination(
-            cloud=cloud,
+            cloud=self._cloud(clock, settings, region, profile),
             clock=clock,
             settings=settings,
             memory=Memory(database or self.database),
@@ -76,6 +83,13 @@ class Clinic:
             limit=limit,
             ignored_region=ignored_region,
         )
+
+    @cache  # noqa: B019 - a clinic lasts for one test, and clients are slow to make
+    def _cloud(
+        self, clock: Clock, settings: Settings, region: str | None, profile: str | None
+    ) -> BotoCloud:
+        rng = random.Random(1)
+        return BotoCloud(profile=profile, region=region, settings=settings, clock=clock, rng=rng)
 
     def of_file(self, launch: Launch, **how: Any) -> list[Finding]:
         return self.doctor(**how).of_file(launch.monitor_file)
@@ -94,3 +108,29 @@ def not_fine(findings: Sequence[Finding]) -> dict[str, Finding]:
 @pytest.fixture
 def clinic(aws: SimulatedAws, clock: VirtualClock, rig: Rig, tmp_path: Path) -> Clinic:
     return Clinic(aws, clock, rig, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """One for all tests of a module, each of which launches a run of its own."""
+    clock, directory = VirtualClock(), tmp_path_factory.mktemp("ward")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        SimulatedAws(clock=clock, seed=1, timings=Timings()) as aws,
+        sockets_spared(aws),
+    ):
+        for name, value in aws.environment().items():
+            patch.setenv(name, value)
+        rig = Rig(aws, clock, directory / "computer")
+        yield Clinic(aws, clock, rig, directory)
+        rig.store.close()
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one test has done to the ward as a whole is undone for the next."""
+    yield
+    if "ward" in request.fixturenames:
+        ward: Clinic = request.getfixturevalue("ward")
+        ward.aws.faults.clear()
+        ward.aws.world.access = Access(ward.aws.account)
