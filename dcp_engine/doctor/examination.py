@@ -18,7 +18,7 @@ from dcp_engine.doctor.finding import Finding, Verdict, sentence, unknown
 from dcp_engine.doctor.memory import Memory
 from dcp_engine.doctor.questions import Bound, about
 from dcp_engine.doctor.subject import Subject, draft, nobody
-from dcp_engine.errors import AwsError, BadInput, Credentials, Unreachable
+from dcp_engine.errors import AwsError, BadInput, Credentials, Invalid, Unreachable
 from dcp_engine.model import MonitorFile, Run
 from dcp_engine.plugin_desk import PluginReport
 from dcp_engine.ports import Cloud
@@ -147,10 +147,12 @@ class Examination:
         """
         findings = []
         for kind in (Credentials, Unreachable):
-            silent = {name: a for name, a in heard.items() if isinstance(a, kind)}
-            if silent:
-                findings.append(self._nobody_answers(next(iter(silent.values())), list(silent)))
-                heard = {name: a for name, a in heard.items() if name not in silent}
+            why = next((a for a in heard.values() if isinstance(a, kind)), None)
+            if why is None:
+                continue
+            silent = [n for n, a in heard.items() if isinstance(a, kind) or _may_be_expiry(a)]
+            findings.append(self._nobody_answers(why, silent))
+            heard = {name: a for name, a in heard.items() if name not in silent}
         return heard, findings
 
     def _nobody_answers(self, error: AwsError, unasked: Sequence[str] = ()) -> Finding:
@@ -179,6 +181,11 @@ class Examination:
             return self._memory.subject(known[0], now, path)
         others = [one for one in live if _in_the_way(one, fresh)]
         return Subject(run=fresh, file=path, others=others)
+
+
+def _may_be_expiry(answer: object) -> bool:
+    """HeadBucket has no body to tell why (Amazon S3 API Reference): 400 is all there is to see."""
+    return isinstance(answer, Invalid) and answer.code == "400"
 
 
 def _in_the_way(other: Run, fresh: Run) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dcp_engine.aws.cloud import BotoCloud
 from dcp_engine.clock import Clock
@@ -37,6 +38,12 @@ class Clinic:
         self.directory = directory
         self.database = rig.database
         self._launched = 0
+        self._fresh = 0
+
+    def fresh_settings(self) -> Settings:
+        """As they are, but nobody has asked AWS with them yet: other credentials are noticed."""
+        self._fresh += 1
+        return replace(self.rig.settings, request_timeout=timedelta(seconds=20 + self._fresh))
 
     def launch_next(self, **changes: Any) -> Launch:
         """A run of a name that no other one here has."""
