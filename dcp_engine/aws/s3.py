@@ -35,7 +35,7 @@ class _Rule(msgspec.Struct, frozen=True):
 
 
 class _Rules(msgspec.Struct, frozen=True):
-    rules: tuple[_Rule, ...] = msgspec.field(name="Rules", default=())
+    rules: tuple[_Rule, ...] = msgspec.field(name="Rules")
 
 
 class _Encryption(msgspec.Struct, frozen=True):
@@ -91,10 +91,15 @@ class S3Bucket:
 
     def policy(self) -> str | None:
         """Its policy, None where it has none. Raises Missing where there is no such bucket."""
+
+        def document(answer: Answer) -> str:
+            text = answer.take(_Policy).text
+            if not text.strip():
+                raise answer.unreadable("its policy is empty")
+            return text
+
         try:
-            return self._edge.read(
-                op.GET_BUCKET_POLICY, lambda answer: answer.take(_Policy).text, Bucket=self._name
-            )
+            return self._edge.read(op.GET_BUCKET_POLICY, document, Bucket=self._name)
         except Missing as error:
             if error.code != "NoSuchBucketPolicy":
                 raise

@@ -4,11 +4,9 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from dcp_engine.errors import AwsError, OutOfTime
-
-T = TypeVar("T")
 
 Question = Callable[[], object]
 Answers = Mapping[str, Any]
@@ -17,18 +15,28 @@ Answers = Mapping[str, Any]
 Asking = Callable[[Mapping[str, Question], timedelta], Answers]
 """How questions are asked within a limit of time."""
 
+Asked = Mapping[str, "Future[object]"]
 
-def side_by_side(questions: Mapping[str, Question], limit: timedelta) -> Answers:
+
+def _for_as_long(asked: Asked, limit: timedelta) -> None:
+    wait(asked.values(), limit.total_seconds())
+
+
+def side_by_side(
+    questions: Mapping[str, Question],
+    limit: timedelta,
+    waiting: Callable[[Asked, timedelta], None] = _for_as_long,
+) -> Answers:
     """Each question in a thread of its own; whose answer is not there in time is OutOfTime.
 
     Python cannot end a thread, so what does not come back is left behind, and ends with the process
-    at the latest. Raises what a question raises that is no AwsError: that is a defect of ours.
+    at the latest. `waiting` lets the time pass. Raises what a question raises that is no AwsError:
+    that is a defect of ours.
     """
     asked: dict[str, Future[object]] = {name: Future() for name in questions}
     for name, question in questions.items():
-        work = threading.Thread(target=_answer, args=(question, asked[name]), daemon=True)
-        work.start()
-    wait(asked.values(), limit.total_seconds())
+        threading.Thread(target=_answer, args=(question, asked[name]), daemon=True).start()
+    waiting(asked, limit)
     return {
         name: future.result() if future.done() else _not_in_time(name, limit)
         for name, future in asked.items()
