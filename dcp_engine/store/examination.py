@@ -30,7 +30,7 @@ def examine(path: Path, mounts: Mounts = mounted) -> Place:
     folder = next(above for above in real.parents if above.is_dir())
     exists = real.exists()
     needed = [real, folder] if exists else [folder]
-    closed = [place for place in needed if not os.access(place, os.W_OK)]
+    closed = [place for place in needed if not _writable(place)]
     return Place(
         path=path,
         exists=exists,
@@ -38,3 +38,12 @@ def examine(path: Path, mounts: Mounts = mounted) -> Place:
         closed=closed[0] if closed else None,
         free=shutil.disk_usage(folder).free,
     )
+
+
+def _writable(place: Path) -> bool:
+    """Whether this process may write it, by the rights that it really uses where that can be told.
+
+    To write a database SQLite makes files beside it, so the folder counts too
+    (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

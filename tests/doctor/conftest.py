@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,9 @@ from dcp_engine.simulation.short_cuts import sockets_spared
 from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
+from tests.unit.store.conftest import locked_away
+
+__all__ = ["locked_away"]
 
 
 class Clinic:
@@ -39,6 +41,7 @@ class Clinic:
         self.database = rig.database
         self._launched = 0
         self._fresh = 0
+        self._clouds: dict[object, BotoCloud] = {}
 
     def fresh_settings(self) -> Settings:
         """As they are, but nobody has asked AWS with them yet: other credentials are noticed."""
@@ -91,12 +94,20 @@ class Clinic:
             ignored_region=ignored_region,
         )
 
-    @cache  # noqa: B019 - a clinic lasts for one test, and clients are slow to make
     def _cloud(
         self, clock: Clock, settings: Settings, region: str | None, profile: str | None
     ) -> BotoCloud:
-        rng = random.Random(1)
-        return BotoCloud(profile=profile, region=region, settings=settings, clock=clock, rng=rng)
+        """One for all who ask in the same way: clients are slow to make."""
+        key = id(clock), settings.request_timeout, region, profile
+        if key not in self._clouds:
+            self._clouds[key] = BotoCloud(
+                profile=profile,
+                region=region,
+                settings=settings,
+                clock=clock,
+                rng=random.Random(1),
+            )
+        return self._clouds[key]
 
     def of_file(self, launch: Launch, **how: Any) -> list[Finding]:
         return self.doctor(**how).of_file(launch.monitor_file)
