@@ -69,7 +69,7 @@ def doctor(ctx: click.Context, run: str | None, as_json: bool) -> None:
         for finding in findings:
             _say(out, finding)
         out.say()
-        out.say(_summary(findings))
+        say_in_columns(out, "", _summary(findings))
     ctx.exit(code)
 
 

@@ -38,7 +38,7 @@ def side_by_side(
         threading.Thread(target=_answer, args=(question, asked[name]), daemon=True).start()
     waiting(asked, limit)
     return {
-        name: future.result() if future.done() else _not_in_time(name, limit)
+        name: future.result() if future.done() else OutOfTime(name, "OutOfTime", "no answer came")
         for name, future in asked.items()
     }
 
@@ -60,7 +60,3 @@ def _answer(question: Question, future: "Future[object]") -> None:
         future.set_result(_heard(question))
     except BaseException as error:  # noqa: BLE001 - raised again where the answers are read
         future.set_exception(error)
-
-
-def _not_in_time(name: str, limit: timedelta) -> OutOfTime:
-    return OutOfTime(name, "OutOfTime", f"no answer came within {limit.total_seconds():g} seconds")

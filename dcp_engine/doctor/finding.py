@@ -13,6 +13,7 @@ from dcp_engine.errors import (
     AwsError,
     Busy,
     Denied,
+    OutOfTime,
     Transient,
 )
 
@@ -100,6 +101,8 @@ GRANT: Final = (
 
 def sentence(error: AwsError) -> str:
     """What AWS said, or why it could not be heard, as one sentence."""
+    if isinstance(error, OutOfTime):
+        return "No answer came in time."
     message = error.message.strip().rstrip(".")
     return f"{message[:1].upper()}{message[1:]} ({error.operation}, {error.code})."
 

@@ -144,7 +144,7 @@ def test_what_hangs_keeps_nobody_waiting(ward: Clinic, pattern: str) -> None:
     assert said.keys() == {"credentials" if pattern == "sts:*" else HANGING[pattern][0]}
     (only,) = said.values()
     assert only.verdict is Verdict.UNKNOWN
-    assert "No answer came within" in only.text
+    assert "No answer came in time" in only.text
     assert exit_code(found.values()) == 3
 
 
@@ -168,7 +168,6 @@ def test_what_comes_late_is_out_of_time() -> None:
     assert heard["known"] == 7
     assert heard["refused"] is busy
     assert isinstance(heard["late"], OutOfTime)
-    assert "within 60 seconds" in heard["late"].message
 
 
 def _wait_but_for(asked: Asked) -> None:
