@@ -25,6 +25,7 @@ from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
     from dcp_engine.at_stake import AtStake
+    from dcp_engine.doctor.finding import Finding
     from dcp_engine.engine import Engine
     from dcp_engine.engine import TickReport as TickReport  # noqa: PLC0414 - for who calls `tick_all`
     from dcp_engine.picture import Picture
@@ -347,6 +348,32 @@ class App:
         run = self._find(self._store, name)
         waivable(run, step)
         return self._ask(run, RequestKind.WAIVE, step=step)
+
+    def examine(self, subject: "Path | str | None" = None) -> "list[Finding]":
+        """What `dcp-engine doctor` finds, of a monitor file, of a run by its name, or of neither.
+
+        Nothing is changed in AWS and nothing written in the database. Raises BadInput, NoSuchRun,
+        Ambiguous, and StoreError where the database with the run of that name cannot be read.
+        """
+        from dcp_engine.doctor.asking import side_by_side  # noqa: PLC0415 - seldom asked for
+        from dcp_engine.doctor.examination import Examination  # noqa: PLC0415
+        from dcp_engine.doctor.memory import Memory  # noqa: PLC0415
+
+        memory = Memory(self.database)
+        doctor = Examination(
+            cloud=self._cloud,
+            clock=self._clock,
+            settings=self.settings,
+            memory=memory,
+            plugins=self.plugin_desk.lacking,
+            asking=side_by_side,
+            ignored_region=os.environ.get("AWS_REGION"),
+        )
+        if subject is None:
+            return doctor.of_computer()
+        if isinstance(subject, Path):
+            return doctor.of_file(subject)
+        return doctor.of_run(memory.asked(lambda store: self._find(store, subject)))
 
     @staticmethod
     def exit_code(run: Run) -> int:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from dcp_engine.access import Access
 from dcp_engine.meter import Meter
 from dcp_engine.model import Cancelled, Reading, Run
 
@@ -30,7 +31,7 @@ class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     dead_letter_queue_arn: str | None = None
     retention: timedelta | None = None
-    visibility: timedelta | None = None
+    visibility_timeout: timedelta | None = None
 
 
 class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -421,6 +422,8 @@ class Aws(Protocol):
     def metrics(self) -> Metrics: ...
     @property
     def bucket(self) -> Bucket: ...
+    @property
+    def access(self) -> Access: ...
 
 
 class Cloud(Protocol):

@@ -307,7 +307,7 @@ def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
         queue_url=facts.url,
         queue_created_at=facts.created_at,
         queue_retention=facts.retention or run.identities.queue_retention,
-        queue_visibility=facts.visibility or run.identities.queue_visibility,
+        queue_visibility=facts.visibility_timeout or run.identities.queue_visibility,
         dead_letter_queue_arn=facts.dead_letter_queue_arn,
     )
     return replace(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+from dcp_engine.aws.access import AwsAccess
 from dcp_engine.aws.cloudwatch import CloudWatchAlarms
 from dcp_engine.aws.ec2 import Ec2Machines
 from dcp_engine.aws.ecs import EcsService
@@ -140,3 +141,8 @@ class BotoAws:
     def bucket(self) -> S3Bucket:
         """The run's bucket."""
         return S3Bucket(self._edge, self._run)
+
+    @cached_property
+    def access(self) -> AwsAccess:
+        """Who may do what, and what lets the logs into the bucket."""
+        return AwsAccess(self._edge, self._run)

@@ -154,6 +154,8 @@ class Edge:
         if operation.changes:
             self._guard()
             self._gate.check(operation, params, about=about)
+        if operation.dry:
+            params["DryRun"] = True
         self._crash(f"before aws {operation.label}")
         try:
             method = getattr(self._client(operation.service), xform_name(operation.name))

@@ -55,7 +55,7 @@ class SqsQueue:
                 ),
                 dead_letter_queue_arn=_dead_letter_queue(answer, attributes),
                 retention=_span(answer, attributes, "MessageRetentionPeriod"),
-                visibility=_span(answer, attributes, "VisibilityTimeout"),
+                visibility_timeout=_span(answer, attributes, "VisibilityTimeout"),
             )
 
         return self._edge.read(op.GET_QUEUE_ATTRIBUTES, facts, QueueUrl=url, AttributeNames=["All"])
@@ -119,6 +119,7 @@ def _whole(answer: Answer, attributes: dict[str, str], key: str) -> int:
 
 
 def _span(answer: Answer, attributes: dict[str, str], key: str) -> timedelta | None:
+    """A number of seconds, None where the answer does not carry it."""
     return timedelta(seconds=_whole(answer, attributes, key)) if key in attributes else None
 
 

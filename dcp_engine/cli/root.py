@@ -19,6 +19,7 @@ PROGRAM: Final = "dcp-engine"
 EXIT_INTERRUPTED: Final = 130
 
 COMMANDS: Final = {
+    "doctor": ("dcp_engine.cli.doctor:doctor", "See whether all is as a run needs it."),
     "monitor": ("dcp_engine.cli.monitor:monitor", "Register a run and watch it to its end."),
     "resume": ("dcp_engine.cli.resume:resume", "Go on watching a run, in any terminal."),
     "register": ("dcp_engine.cli.register:register", "Register a run without watching it."),

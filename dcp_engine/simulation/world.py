@@ -1,6 +1,7 @@
 """The simulated account: its time, its machines, and whatever moto alone can't do."""
 
 from dcp_engine.clock import Clock
+from dcp_engine.simulation.access import Access
 from dcp_engine.simulation.exports import Exports
 from dcp_engine.simulation.fleets import Fleets
 from dcp_engine.simulation.machines import Kill, Machines
@@ -35,6 +36,7 @@ class World:
         self.account = account
         self.accounts: dict[str, str] = {}
         """Access keys that belong to another account than the usual one."""
+        self.access = Access(account)
         self.machines = Machines(timeline, moto)
         self.fleets = Fleets(timeline, self.machines)
         self.placement = Placement(moto, self.machines)

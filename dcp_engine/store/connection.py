@@ -53,7 +53,7 @@ class Connection:
     @contextlib.contextmanager
     def read(self) -> Iterator[Handle]:
         """One unchanging view of the data. Raises StoreBroken, or StoreUnwritable when locked."""
-        with self._lock, _in_words(self.path, writing=False):
+        with self._lock, trouble.in_words(self.path, writing=False):
             if self._db.conn.in_transaction:
                 yield self._db
                 return
@@ -71,7 +71,7 @@ class Connection:
 
         It is a write transaction from its start, so what is read in it is still so when it ends.
         """
-        with self._lock, _in_words(self.path, writing=True):
+        with self._lock, trouble.in_words(self.path, writing=True):
             if self._db.conn.in_transaction:
                 raise RuntimeError("a change to the store was begun inside another")
             try:
@@ -96,7 +96,7 @@ class Connection:
         """
         if self._file is None:
             return
-        with _system_in_words(self.path, writing=writing):
+        with trouble.system_in_words(self.path, writing=writing):
             found, log = _found(self.path), _found(self._log_path)
             if found is None or not stat.S_ISREG(found.st_mode) or found.st_size <= 1:
                 # Says in words what is there instead, where that can be told.
@@ -106,7 +106,7 @@ class Connection:
         if (found.st_dev, found.st_ino) != self._file or self._log not in {None, log_id}:
             raise trouble.replaced(self.path)
         self._log = log_id
-        with _system_in_words(self.path, writing=writing):
+        with trouble.system_in_words(self.path, writing=writing):
             self._lost = self._lost or self._contents.are_lost(self._db, found)
         if self._lost:
             raise trouble.overwritten(self.path)
@@ -130,18 +130,29 @@ class Connection:
 
 
 def connect(
-    path: Path, *, read_only: bool, busy_timeout: timedelta, mounts: Mounts = mounted
+    path: Path,
+    *,
+    read_only: bool,
+    busy_timeout: timedelta,
+    mounts: Mounts = mounted,
+    untouched: bool = False,
 ) -> Connection:
     """Open the file, made and brought up to date when that is needed.
 
     `read_only` changes nothing in a file that is up to date, and makes none: a missing file is
-    like an empty one. `busy_timeout` is how long to wait for another program's lock. `mounts` says
-    what is mounted where; on a network file system nothing is written.
+    like an empty one; with `untouched` nothing is changed in any file. `busy_timeout` is how long
+    to wait for another program's lock. `mounts` says what is mounted where; on a network file
+    system nothing is written.
     Raises StoreBroken, and StoreUnwritable: then `read_only` may still succeed.
     """
     seconds = busy_timeout.total_seconds()
-    with _system_in_words(path, writing=not read_only), _in_words(path, writing=not read_only):
+    with (
+        trouble.system_in_words(path, writing=not read_only),
+        trouble.in_words(path, writing=not read_only),
+    ):
         blank = not _size(path)
+        if read_only and not blank and untouched:
+            return Connection(path, _open_untouched(path, seconds))
         if read_only:
             return Connection(path, _nothing() if blank else _open_reading(path, seconds, mounts))
         network = network_file_system(path, mounts)
@@ -276,6 +287,19 @@ def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Handle:
     return written
 
 
+def _open_untouched(path: Path, seconds: float) -> Handle:
+    """The file as it is, with what it lacks made up for in memory.
+
+    Where it has no journal of any kind beside it, SQLite is not let make one either
+    (https://www.sqlite.org/uri.html#uriimmutable).
+    """
+    whole = not _log_has_content(path) and not _has_content(_beside(path, "journal"))
+    db = _database(path, "mode=ro&immutable=1" if whole else "mode=ro", seconds)
+    with _closed_on_failure(db):
+        _check_ours(db, path)
+        return _brought_up_to_date(db) if migrations.pending(db) else db
+
+
 def _brought_up_to_date(db: Handle) -> Handle:
     """A copy in memory with every change that the file lacks, for who cannot write the file."""
     copy = _in_memory()
@@ -389,24 +413,3 @@ def _closed_on_failure(db: Handle) -> Iterator[None]:
     except BaseException:
         db.close()
         raise
-
-
-@contextlib.contextmanager
-def _in_words(path: Path, *, writing: bool) -> Iterator[None]:
-    """Turn SQLite's complaints into the engine's errors."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        told = trouble.of_sqlite(error, path, writing=writing)
-        if told is None:
-            raise
-        raise told from error
-
-
-@contextlib.contextmanager
-def _system_in_words(path: Path, *, writing: bool) -> Iterator[None]:
-    """Turn the complaints of the file system into the engine's errors."""
-    try:
-        yield
-    except OSError as error:
-        raise trouble.of_system(error, path, writing=writing) from error

@@ -36,16 +36,26 @@ class SqliteStore:
         read_only: bool = False,
         busy_timeout: timedelta = _BUSY_TIMEOUT,
         mounts: Mounts = mounted,
+        untouched: bool = False,
     ) -> Self:
         """Open the file, making it and its folder when they are not there.
 
         With `read_only` a file that is up to date is not written, and a missing one is not made
-        but is like a store without runs. `busy_timeout` is how long to wait while another program
-        has the file locked; `mounts` is what is mounted where. Raises StoreBroken, and
-        StoreUnwritable: then `read_only` may still succeed, on a full disk above all. So it may
-        on a network file system, where writing is StoreBroken.
+        but is like a store without runs; with `untouched` as well, none is written at all.
+        `busy_timeout` is how long to wait while another program has the file locked; `mounts` is
+        what is mounted where. Raises StoreBroken, and StoreUnwritable: then `read_only` may still
+        succeed, on a full disk above all. So it may on a network file system, where writing is
+        StoreBroken.
         """
-        return cls(connect(path, read_only=read_only, busy_timeout=busy_timeout, mounts=mounts))
+        return cls(
+            connect(
+                path,
+                read_only=read_only,
+                busy_timeout=busy_timeout,
+                mounts=mounts,
+                untouched=untouched,
+            )
+        )
 
     def close(self) -> None:
         self._connection.close()
