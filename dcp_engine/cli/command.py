@@ -3,13 +3,18 @@
 import difflib
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from dcp_engine.durations import format_duration, parse_duration
+from dcp_engine.errors import BadInput
 from dcp_engine.text_input import quoted
 
+SHORTEST_PAUSE: Final = timedelta(milliseconds=200)
+LONGEST_PAUSE: Final = timedelta(days=1)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -23,6 +28,18 @@ def utf8(text: str) -> str:
     except UnicodeEncodeError:
         raise click.BadParameter(f"{quoted(text)} is not UTF-8 text.") from None
     return text
+
+
+def pause(text: str) -> timedelta:
+    """A pause between two looks. Raises BadParameter for what is no duration, or too short."""
+    try:
+        found = parse_duration(text)
+    except BadInput as error:
+        raise click.BadParameter(str(error)) from None
+    if not SHORTEST_PAUSE <= found <= LONGEST_PAUSE:
+        least, most = map(format_duration, (SHORTEST_PAUSE, LONGEST_PAUSE))
+        raise click.BadParameter(f"{quoted(text)} is not between {least} and {most}.")
+    return found
 
 
 class EverywhereOption(click.Option):
