@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "tick": ("dcp_engine.cli.tick:tick", "Look after runs once; this is what cron calls."),
     "status": ("dcp_engine.cli.status:status", "How a run stands, or all live ones."),
     "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
-    "history": ("dcp_engine.cli.history:history", "Everything that happened to a run."),
+    "history": ("dcp_engine.cli.history:history", "What happened to a run."),
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
     "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
     "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),
