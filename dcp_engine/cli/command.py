@@ -2,13 +2,17 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+
+SHORTEST_PAUSE: Final = timedelta(milliseconds=200)
+LONGEST_PAUSE: Final = timedelta(days=1)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -24,6 +28,22 @@ def utf8(text: str) -> str:
 
         raise click.BadParameter(f"{quoted(text)} is not UTF-8 text.") from None
     return text
+
+
+def pause(text: str) -> timedelta:
+    """A pause between two looks. Raises BadParameter for what is no duration, or too short."""
+    from dcp_engine.durations import format_duration, parse_duration  # noqa: PLC0415 - seldom needed
+    from dcp_engine.errors import BadInput  # noqa: PLC0415
+    from dcp_engine.text_input import quoted  # noqa: PLC0415
+
+    try:
+        found = parse_duration(text)
+    except BadInput as error:
+        raise click.BadParameter(str(error)) from None
+    if not SHORTEST_PAUSE <= found <= LONGEST_PAUSE:
+        least, most = map(format_duration, (SHORTEST_PAUSE, LONGEST_PAUSE))
+        raise click.BadParameter(f"{quoted(text)} is not between {least} and {most}.")
+    return found
 
 
 class EverywhereOption(click.Option):
