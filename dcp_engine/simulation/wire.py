@@ -19,7 +19,7 @@ from dcp_engine.simulation.service_models import ServiceModels
 
 _CREDENTIAL = re.compile(r"Credential=([^/\s,]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 _SERVICE_OF_SIGNING_NAME: Mapping[str, str] = {"monitoring": "cloudwatch"}
-_MODELLED = frozenset({"cloudwatch", "ec2", "ecs", "logs", "sqs", "sts"})
+_MODELLED = frozenset({"cloudwatch", "ec2", "ecs", "iam", "logs", "sqs", "sts"})
 
 
 @dataclass(frozen=True)
