@@ -84,6 +84,7 @@ class Machine:
     running_at: datetime | None = None
     ended_at: datetime | None = None
     """When it stopped counting."""
+    memory_fills: bool = False
     worked: list[Span] = field(default_factory=list)
     """When it had a job."""
 
@@ -206,6 +207,18 @@ class Machines:
         else:
             self._gone(machine)
 
+    def zones(self, region: str) -> list[str]:
+        """The availability zones that machines are spread over."""
+        if region not in self._zones:
+            found = self.moto.backend("ec2", region).describe_availability_zones()
+            self._zones[region] = sorted(zone.name for zone in found)[:_ZONES]
+        return self._zones[region]
+
+    def volumes(self, machine: Machine) -> list[str]:
+        """The ids of those that are attached to it."""
+        devices = self._reservations[machine.instance_id].instances[0].block_device_mapping
+        return [str(device.volume_id) for device in devices.values()]
+
     def note_kill(self, machine: Machine, cause: Cause) -> None:
         """Record that a machine's job was taken from it, unless nobody did that."""
         if machine.job is not None and cause is not Cause.CRASH:
@@ -249,7 +262,8 @@ class Machines:
             zone_name=instance.placement.zone,
             volume_type=ebs.get("VolumeType", "gp2"),
         )
-        volume.attachment = VolumeAttachment(volume, instance, device, "attached")
+        attachment: Any = VolumeAttachment
+        volume.attachment = attachment(volume, instance, device, "attached")
         instance.block_device_mapping[device] = BlockDeviceType(
             volume_id=volume.id,
             status=volume.status,
@@ -259,10 +273,7 @@ class Machines:
         )
 
     def _zone(self, region: str) -> str:
-        if region not in self._zones:
-            found = self.moto.backend("ec2", region).describe_availability_zones()
-            self._zones[region] = sorted(zone.name for zone in found)[:_ZONES]
-        zones = self._zones[region]
+        zones = self.zones(region)
         return zones[len(self._machines) % len(zones)]
 
     def _forget(self, machine: Machine) -> None:
