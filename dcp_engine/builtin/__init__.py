@@ -22,6 +22,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "use",
         "prices",
         "idle_alarms",
+        "troubles",
         "notifications",
     )
 }

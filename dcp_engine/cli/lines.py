@@ -44,6 +44,11 @@ class Lines:
             self._out.say(f"{words.clock(self._app.now())}  {'jobs':<16} {text}")
 
 
+def told(run: Run, event: Event) -> str:
+    """An event where those of several runs stand one under the other."""
+    return f"{words.moment(event.at)}  {run.names.app_name}  {kind(event)}: {event.text}"
+
+
 def kind(event: Event) -> str:
     """What an event is called in a line: a move by the state it leads to."""
     return str(event.data.get("to", event.kind)) if event.kind == "state" else event.kind
