@@ -21,8 +21,9 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "unjoined",
         "use",
         "prices",
-        "idle_alarms",
         "troubles",
+        # It takes its time, so the others go first.
+        "idle_alarms",
         "notifications",
     )
 }

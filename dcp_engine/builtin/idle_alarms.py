@@ -26,6 +26,8 @@ _PAUSE: Final = 0.5
 _PASS: Final = 20.0
 # So often on end may CloudWatch take none at all before that is a problem.
 _PATIENCE: Final = 5
+# So many are named in the event, and in its data.
+_SHOWN: Final = 3
 _FIRST: Final = 10
 
 
@@ -79,7 +81,15 @@ def _place(
     some = missing[: max(1, int((until - context.clock.monotonic()) / _PAUSE))]
     if not some:
         return None
-    turns.announce(some[-1], "idle-alarms", *_about(context, some))
+    if (memory := turns.news(some[-1])) is not None:
+        names = [context.run.names.alarm(machine.instance_id) for machine in some]
+        context.commit(
+            event="idle-alarms",
+            text=f"Placing {counted(len(names), 'idle alarm')} that the workers have not placed: "
+            f"{_first(names)}.",
+            data={"count": len(names), "first": names[:_FIRST]},
+            memory=memory,
+        )
     for done, machine in enumerate(some):
         began = context.clock.monotonic()
         if began >= until:
@@ -117,9 +127,6 @@ def _slower(context: Context, error: Transient, *, none_taken: bool) -> timedelt
     return timedelta(minutes=refused)
 
 
-def _about(context: Context, machines: Sequence[Machine]) -> tuple[str, dict[str, object]]:
-    """The words and the data of the event that says what is placed."""
-    names = [context.run.names.alarm(machine.instance_id) for machine in machines]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    text = f"Placing {counted(len(names), 'idle alarm')} that the workers have not placed: {shown}."
-    return text, {"count": len(names), "first": names[:_FIRST]}
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

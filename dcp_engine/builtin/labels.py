@@ -47,13 +47,18 @@ def label(context: Context) -> DutyResult | None:
         machines, volumes = _nameless(context, batch, shown)
         if not (machines or volumes):
             continue
-        turns.announce(
-            batch[-1],
-            "labels",
-            f"Naming {_what(len(machines), len(volumes))} {context.run.names.worker}, which "
-            "had no name.",
-            {"machines": len(machines), "volumes": len(volumes), "first": machines[:_FIRST]},
-        )
+        if (memory := turns.news(batch[-1])) is not None:
+            context.commit(
+                event="labels",
+                text=f"Naming {_what(len(machines), len(volumes))} {context.run.names.worker}, "
+                "which had no name.",
+                data={
+                    "machines": len(machines),
+                    "volumes": len(volumes),
+                    "first": machines[:_FIRST],
+                },
+                memory=memory,
+            )
         try:
             context.aws.machines.label(machines, volumes)
         except Missing:

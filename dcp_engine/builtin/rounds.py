@@ -106,15 +106,16 @@ class Turns:
         self._past = replace(self._past, under_way=self._round)
         self._write()
 
-    def announce(self, last: Machine, event: str, text: str, data: Mapping[str, Any]) -> None:
-        """Commit what is about to be done for those up to `last`; told once in a round.
+    def news(self, last: Machine) -> Mapping[str, Any] | None:
+        """What to remember with an event of what is about to be done for those up to `last`.
 
-        What AWS refuses is tried again and again, and is no news then.
+        None where it was told in this round: what AWS refuses is tried again and again, and is no
+        news then.
         """
         if last.instance_id <= self._past.told:
-            return
+            return None
         self._past = replace(self._past, told=last.instance_id, under_way=self._round)
-        self._context.commit(event=event, text=text, data=data, memory=self._memory())
+        return self._memory()
 
     def _write(self) -> None:
         self._context.commit(memory=self._memory())

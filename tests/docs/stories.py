@@ -10,7 +10,7 @@ from dcp_engine.errors import EngineError
 from dcp_engine.model import RequestKind, Run, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
-from dcp_engine.simulation.runs import Scenario
+from dcp_engine.simulation.runs import Behaviour, Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
@@ -122,6 +122,13 @@ def nothing_happens(stage: Stage) -> None:
     )
     run = stage.running(launch)
     stage.rig.until(run, lambda now: now.problem("nothing-happens") is not None, every=TEN_MINUTES)
+
+
+def machines_do_not_join(stage: Stage) -> None:
+    never = Scenario(script=(Behaviour.NEVER_STARTS, Behaviour.WORKS))
+    run = stage.working(stage.launch(jobs=60, scenario=never))
+    wanted = "unjoined-machines"
+    stage.rig.until(run, lambda now: now.problem(wanted) is not None, every=TEN_MINUTES)
 
 
 def no_job_is_done(stage: Stage) -> None:
@@ -305,6 +312,7 @@ STORIES: dict[Story, tuple[str, ...]] = {
     ),
     cancelled_by_hand: ("The fleet was cancelled by hand",),
     nothing_happens: ("Nothing happens at all",),
+    machines_do_not_join: ("Machines do not join the cluster",),
     no_job_is_done: ("No job is done any more",),
     nobody_looked_for_months: ("Nobody looked for months",),
     a_fleet_that_never_was: ("The file names a fleet that never was",),

@@ -142,7 +142,8 @@ def test_what_is_about_to_be_done_is_told_once_in_a_round() -> None:
     def refused(context: Watched) -> None:
         turns = Turns(context, grace=GRACE, every=HOUR)
         for batch in turns.batches(2):
-            turns.announce(batch[-1], "labels", "Naming them.", {"count": len(batch)})
+            if (memory := turns.news(batch[-1])) is not None:
+                context.commit(event="labels", text="Naming them.", memory=memory)
             raise RuntimeError("refused")
 
     rig = Watched(refused, SimpleNamespace(), *map(machine, range(3)))
@@ -152,4 +153,4 @@ def test_what_is_about_to_be_done_is_told_once_in_a_round() -> None:
             rig.do()
         except RuntimeError:
             rig.clock.advance(7200)
-    assert rig.told == [("labels", "Naming them.", {"count": 2})]
+    assert rig.told == [("labels", "Naming them.", {})]
