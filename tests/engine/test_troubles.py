@@ -18,6 +18,8 @@ from tests.engine.rig import Rig, leftovers
 from tests.engine.trouble_stories import SETTINGS, STORIES, TEN_MINUTES, Stage
 
 TROUBLES = {row.name for row in TABLE}
+OTHER_DUTIES = {"labels", "unjoined", "prices", "alarms", "idle_alarms"}
+OF_ANOTHER_DUTY = {"unjoined-machines": "unjoined", "altered-alarms": "alarms"}
 
 
 def test_every_row_has_a_story() -> None:
@@ -29,8 +31,10 @@ def test_every_row_has_a_story() -> None:
 def test_it_begins_is_told_once_and_ends(
     aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path, row: Trouble
 ) -> None:
-    stage = Stage(aws, make_rig(SETTINGS), tmp_path)
-    rig = stage.rig
+    # What another duty finds needs that one; all of them look on in the healthy runs below.
+    idle = OTHER_DUTIES - {OF_ANOTHER_DUTY.get(row.name)}
+    rig = make_rig(SETTINGS, disabled=tuple(idle))
+    stage = Stage(aws, rig, tmp_path)
     story = STORIES[row.name](stage)
     run = next(story)
     assert rig.run(run).problem(row.name) is None
@@ -82,12 +86,12 @@ HEALTHY: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("shape", HEALTHY.values(), ids=HEALTHY)
+@pytest.mark.matrix("shape", [*HEALTHY], sample=3)
 def test_a_healthy_run_has_no_trouble(
-    aws: SimulatedAws, rig: Rig, tmp_path: Path, shape: dict[str, Any]
+    aws: SimulatedAws, rig: Rig, tmp_path: Path, shape: str
 ) -> None:
     stage = Stage(aws, rig, tmp_path)
-    facts = {"visibility_timeout": 10_000, **shape}
+    facts = {"visibility_timeout": 10_000, **HEALTHY[shape]}
     then = facts.pop("then", lambda stage, launch: stage.watched(launch))
     launch = stage.launch(**facts)
     then(stage, launch)

@@ -18,7 +18,7 @@ from dcp_engine.builtin.troubles.scene import Found, Known, Scene
 from dcp_engine.ports import LogLine
 from dcp_engine.words import counted
 
-WINDOW: Final = timedelta(minutes=4)
+WINDOW: Final = timedelta(minutes=10)
 """So far back is looked: a machine writes every 30 seconds, and sends what it wrote each minute."""
 
 MOST: Final = 5000
