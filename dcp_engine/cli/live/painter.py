@@ -105,6 +105,7 @@ class Painter:
         self._ours = False
         self._next_look = 0.0
         self._next_beat = 0.0
+        self._size: tuple[int, int] | None = None
         self._shown: tuple[Sequence[Line], tuple[int, int]] | None = None
 
     def start(self) -> None:
@@ -168,9 +169,14 @@ class Painter:
         return end is None
 
     def _draw(self, look: Look, above: str, *, news: bool) -> None:
-        size = self._canvas.size()
+        size, before = self._canvas.size(), self._size
         now = self._clock.monotonic()
-        if not (news or above) and now < self._next_beat and self._shown and self._shown[1] == size:
+        self._size = size
+        if size != before and before is not None and not above:
+            # What is too high for a window while it is being dragged cannot be taken back.
+            return
+        changed = self._shown is None or self._shown[1] != size
+        if not (news or above or changed) and now < self._next_beat:
             return
         self._next_beat = now + _BEAT
         lines = self._lines(look, size, news=news)

@@ -109,10 +109,15 @@ def test_nothing_is_written_where_nothing_has_changed(bench: Bench) -> None:
     assert len(bench.canvas.told) == 2
 
 
-def test_a_window_that_changes_its_size_is_drawn_at_once(bench: Bench) -> None:
+def test_a_window_is_drawn_anew_when_it_has_come_to_rest(bench: Bench) -> None:
     bench.turn()
-    bench.canvas.screen.resize(12, 20)
+    told = len(bench.canvas.told)
+    for width in (50, 40, 30, 12):
+        bench.canvas.screen.resize(width, 20)
+        bench.turn(0.1)
+    assert len(bench.canvas.told) == told
     bench.turn(0.1)
+    assert len(bench.canvas.told) == told + 1
     assert bench.shown == ["view 1 at 00", "keys"]
 
 
