@@ -34,8 +34,8 @@ class StubProcess:
         trace: TracebackType | None,
     ) -> None:
         assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.kill()
 
     @property
     def environment(self) -> dict[str, str]:
