@@ -55,8 +55,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "join_grace": Rule(
         meaning="how long a machine may be up before it has joined the ECS cluster",
-        least=timedelta(minutes=5),
-        too_little="machines take minutes to start",
+        least=timedelta(seconds=1),
+        too_little="no machine would have time to start",
     ),
     "end_unjoined": Rule(
         meaning="whether a machine that has not joined the cluster by then is ended",

@@ -35,6 +35,7 @@ CONFIG_VARIABLE = "DCP_ENGINE_CONFIG"
 RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, "DCP_ENGINE_DB", PLUGINS_VARIABLE, CRASH_VARIABLE})
 """Variables with the prefix that are not settings."""
 
+_TO_START = timedelta(minutes=5)
 _FILE_ONLY = ("db", "region", "profile")
 _PLUGIN_LISTS = ("plugins", "disable")
 _OF_A_PLUGIN = " (a plugin's variable is an error where that plugin is not installed)"
@@ -189,6 +190,16 @@ class _Gathered:
                 f"{self._said('lease_ttl', settings)} must be longer than "
                 f"{self._said('tick_deadline', settings)}: a second driver could take the run "
                 "over in the middle of a tick"
+            )
+        if (
+            not self._broken & {"end_unjoined", "join_grace"}
+            and settings.end_unjoined
+            and settings.join_grace < _TO_START
+        ):
+            self.complaints.append(
+                f"{self._said('join_grace', settings)} must be at least "
+                f"{format_duration(_TO_START)} where end_unjoined is set: machines take minutes to "
+                "start, and would be ended before they could join the cluster"
             )
         return settings
 
