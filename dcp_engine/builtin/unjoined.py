@@ -125,14 +125,16 @@ def _told(before: _Known, known: _Known) -> list[Observation]:
 
 
 def _words(context: Context, known: _Known, left: Sequence[Machine]) -> str:
+    from humanize import naturaldelta  # noqa: PLC0415 - slow to import, and seldom needed
+
     run, settings = context.run, context.settings
     names = run.names
-    minutes = counted(round(settings.join_grace.total_seconds() / 60), "minute")
+    grace = naturaldelta(settings.join_grace)
     first = min(machine.began for machine in left)
     many = len(left) > 1
     return (
         f"{counted(len(left), 'machine')} of {names.app_name} "
-        f"{'have' if many else 'has'} been up for more than {minutes} and never joined the ECS "
+        f"{'have' if many else 'has'} been up for more than {grace} and never joined the ECS "
         f"cluster {names.cluster}: {_named([machine.instance_id for machine in left])}, the first "
         f"since {first:%Y-%m-%d %H:%M} UTC. No container can start there, so "
         f"{'they do' if many else 'it does'} no work and {'are' if many else 'is'} billed all the "
