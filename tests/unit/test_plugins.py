@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dcp_engine import plugin_sources, plugins
+from dcp_engine import plugin_loading, plugin_sources
 from dcp_engine.builtin import BUILT_IN
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
@@ -92,7 +92,7 @@ def test_an_empty_list_looks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def looked() -> list[object]:
         raise AssertionError("installed plugins were looked for")
 
-    monkeypatch.setattr(plugins, "installed", looked)
+    monkeypatch.setattr(plugin_loading, "installed", looked)
     found = load(only=(), disabled=("alerts",), tables={"alerts": {"token": "x"}})
     assert list(facts(found)) == list(BUILT_IN)
     assert errors(found) == {}
