@@ -27,8 +27,6 @@ from dcp_engine.series import Sample
 LONGEST_PAUSE = timedelta(hours=1)
 # What a third party may take of a tick that others wait for.
 THIRD_PARTY_PATIENCE = timedelta(minutes=1)
-# So long may what a third party adds keep a run from its end, counted from its first attempt.
-THIRD_PARTY_LIMIT = timedelta(days=1)
 # A third party's duty that has failed so often on end, four hours by then, is left alone.
 SUSPENDED_AFTER = 10
 SUSPENDED_FOR = timedelta(days=1)

@@ -86,9 +86,11 @@ class Engine:
         self._is_dead = is_dead
         self._machine = RunMachine()
         self._duties = plugins.duties(settings)
+        steps = plugins.teardown_steps(settings)
+        strangers = [owned.item.name for owned in steps if owned.third_party]
         self._steps = (
-            logs_step(plugins.log_exporters(settings), plugins),
-            *plugins.teardown_steps(settings),
+            logs_step(plugins.log_exporters(settings), plugins, strangers),
+            *steps,
         )
         self._notifiers = plugins.notifiers()
 

@@ -171,8 +171,9 @@ class TeardownStep(msgspec.Struct, frozen=True, kw_only=True):
     `after_machines` holds it back until every machine of the run has ended, `needs` until the steps
     of these names have ended, done or not. If it raises, the failure is recorded and named, and it
     is tried again with a growing pause, at most an hour. A third party's attempt is left behind
-    after a minute, and a third party's step that has not ended a day after its first attempt is
-    given up: it is recorded as kept, and the run ends without it.
+    after a minute. All third parties' steps and exporters together have one day, from the machines'
+    end or from the first attempt of any of them, whichever is later: a step that has not ended by
+    then is given up, recorded as kept, and the run ends without it.
     """
 
     name: str
@@ -268,8 +269,9 @@ class Hooks:
         """Other ways to bring the logs home. Called once when the engine starts.
 
         A third party's goes before the engine's own (CloudWatch's export task), and of several the
-        first by the plugin's name. One that raises is tried again with a growing pause; a group
-        that it has not brought home within a day is exported by the engine after all.
+        first by the plugin's name. One that raises is tried again with a growing pause. Several
+        share the day that third parties have for the end of a run (see `TeardownStep`), each its
+        part of it; a group that none has brought home is exported by the engine after all.
         """
 
     @hookspec
