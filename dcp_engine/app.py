@@ -74,6 +74,7 @@ class App:
         self._label = label
         self._selection = plugins or Selection()
         self._crash = crash
+        self._called: Plugins | None = None
 
     # What needs the store alone.
 
@@ -303,6 +304,15 @@ class App:
         waivable(run, step)
         return self._ask(run, RequestKind.WAIVE, step=step)
 
+    @property
+    def has_third_party(self) -> bool:
+        """Whether any plugin of somebody else's was loaded, or was tried to be."""
+        return self._called is not None and self._called.has_third_party
+
+    def hide(self, text: str) -> str:
+        """The text without what plugins keep secret."""
+        return text if self._called is None else self._called.hide(text)
+
     @staticmethod
     def exit_code(run: Run) -> int:
         """0, 3 or 4, by the run's problems."""
@@ -417,7 +427,7 @@ class App:
         from dcp_engine.plugins import Plugins  # noqa: PLC0415
         from dcp_engine.settings import of_plugins  # noqa: PLC0415
 
-        plugins = Plugins(environ=of_plugins(os.environ))
+        plugins = self._called = Plugins(environ=of_plugins(os.environ))
         plugins.load(from_package(BUILT_IN, __version__), self._selection)
         return plugins
 

@@ -10,6 +10,7 @@ import click
 from dcp_engine import settings
 from dcp_engine.app import App, installed_plugins
 from dcp_engine.cli.command import EverywhereOption, SettingOption, utf8
+from dcp_engine.cli.departure import Departure
 from dcp_engine.cli.logs import start_logging
 from dcp_engine.crash import crash_point
 from dcp_engine.errors import BadInput, EngineError
@@ -90,7 +91,6 @@ def open_app(ctx: click.Context, label: str) -> App:
     Raises BadInput with everything that is wrong with the settings.
     """
     options = given(ctx)
-    start_logging(ctx, options.verbose, options.path("log-file"))
     loaded = settings.load(
         flags=options.settings,
         environ=os.environ,
@@ -113,6 +113,9 @@ def open_app(ctx: click.Context, label: str) -> App:
         plugins=loaded.plugins,
         crash=crash_point(os.environ),
     )
+    if departure := ctx.find_object(Departure):
+        departure.of(app)
+    start_logging(ctx, options.verbose, options.path("log-file"), app.hide)
     ctx.call_on_close(app.close)
     return app
 
