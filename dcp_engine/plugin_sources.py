@@ -81,6 +81,11 @@ def in_file(path: Path) -> Source:
 
 
 def _execute(path: Path) -> types.ModuleType:
+    if not path.name.removesuffix(".py").strip("."):
+        raise BadInput(
+            f"{shown(path)} cannot be a plugin: it is called as its file is, and that one has no "
+            "name before the .py. Rename it."
+        )
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
