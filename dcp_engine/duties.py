@@ -76,12 +76,13 @@ class Duties:
             self._settings,
             duty.name,
             clean=self._plugins.in_words,
+            third_party=owned.third_party,
         )
         limit = self._drive.patience()
         if owned.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)
         try:
-            result = self._plugins.call(owned, limit, partial(_result, owned, context))
+            result = self._plugins.call(owned, limit, partial(self._result, owned, context))
         except _ENDS_THE_TICK as error:
             # What a stranger raises says nothing of the lease, the database or the credentials.
             # Where something is wrong with those, the next thing that the engine does tells it.
@@ -95,6 +96,10 @@ class Duties:
         else:
             context.close()
             self._succeeded(duty, result)
+
+    def _result(self, owned: Owned[Duty], context: DutyContext) -> DutyResult:
+        clean = self._plugins.in_words if owned.third_party else str
+        return duty_result(owned.item.run(context), third_party=owned.third_party, clean=clean)
 
     def _time_is_up(self) -> bool:
         return self._clock.monotonic() >= self._drive.deadline
@@ -161,10 +166,6 @@ class Duties:
             stranger=owned.third_party,
             change=failed,
         )
-
-
-def _result(owned: Owned[Duty], context: DutyContext) -> DutyResult:
-    return duty_result(owned.item.run(context), third_party=owned.third_party)
 
 
 def _observed(observations: Sequence[Observation], now: datetime) -> list[Sample]:

@@ -102,7 +102,9 @@ class Context(Protocol):
         """Write down at once an event, this duty's or step's memory, or a change to the run.
 
         That change may be one of the fleets' `target`, of `reading` and of `cheapest`; any other
-        raises Refused.
+        raises Refused. A target is lower than before, or as AWS shows it (which is asked only then,
+        and may raise AwsError); one machine stays requested. The kinds of events that the engine
+        itself writes are refused, and a text is one line.
 
         What is about to be done to AWS is committed with this before the call (intent before
         effect). Raises LeaseLost when another driver has the run, StoreUnwritable when the

@@ -147,7 +147,7 @@ def _export(group: _Group, exporters: _Exporters) -> StepResult:
     for exporter in exporters.all:
         if exporter.item.name in group.memory.get("given_up", ()):
             continue
-        own = _GroupContext(group, exporter.item.name)
+        own = _GroupContext(group, exporter.item.name, third_party=exporter.third_party)
         # Each has one of its own: frozen as it is, somebody may change it all the same.
         act = partial(exporter.item.export, own, replace(what))
         if not exporter.third_party:
@@ -172,13 +172,13 @@ def _by_stranger(
     tried = group.memory.get(FIRST_TRIED, {})
     if name not in tried:
         now = group.context.clock.now()
-        group.remember(**{FIRST_TRIED: {**tried, name: now.timestamp()}})
+        group.remember(tried={**tried, name: now.timestamp()})
     left = exporters.time_left(name, group.context)
     # The step itself would be left behind with the tick, and then it is not said by whom.
     patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
     outcome: StepResult | None = None
     try:
-        outcome = plugins.call(exporter, patience, lambda: step_result(act()))
+        outcome = plugins.call(exporter, patience, lambda: step_result(act(), plugins.in_words))
         if outcome.ended is not None:
             return outcome
         words = outcome.reason or "it was never done"
@@ -206,9 +206,10 @@ def _by_stranger(
 class _GroupContext:
     """`hookspecs.Context` for one exporter and one log group: only the memory is its own."""
 
-    def __init__(self, group: _Group, exporter: str) -> None:
+    def __init__(self, group: _Group, exporter: str, *, third_party: bool) -> None:
         self._group = group
         self._exporter = exporter
+        self._third_party = third_party
         self.closed = False
 
     @property
@@ -217,7 +218,9 @@ class _GroupContext:
 
     @property
     def settings(self) -> Settings:
-        return self._group.context.settings
+        settings = self._group.context.settings
+        # Frozen as they are, somebody may change them all the same, and then only what is theirs.
+        return replace(settings) if self._third_party else settings
 
     @property
     def clock(self) -> Clock:
@@ -236,7 +239,8 @@ class _GroupContext:
         return self._group.context.machines()
 
     def roll(self) -> tuple[Machine, ...]:
-        return self._group.context.roll()
+        machines = self._group.context.roll()
+        return tuple(map(replace, machines)) if self._third_party else machines
 
     def events(self) -> Sequence[Event]:
         return self._group.context.events()

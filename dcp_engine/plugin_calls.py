@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 from dcp_engine.errors import Hangs
 from dcp_engine.isolation import within
 from dcp_engine.overheard import Overhearing
-from dcp_engine.plugin_facts import Owned, PluginFailure, in_words, spoken, without_secrets
-from dcp_engine.secret import hide
+from dcp_engine.plugin_facts import Owned, PluginFailure, in_words, spoken
+from dcp_engine.secret import Hiding
 
 # So long may loading a plugin, or one call of a hook that is not a duty or a step, take.
 PATIENCE: Final = timedelta(seconds=30)
@@ -31,6 +31,7 @@ class Calls:
         self._third_party: set[str] = set()
         self._left: dict[str, Callable[[], bool]] = {}
         self._secrets: frozenset[str] = frozenset()
+        self._hiding = Hiding(())
         self._overhearing = Overhearing(self.in_words)
         self._failures: dict[tuple[str, str], PluginFailure] = {}
 
@@ -43,6 +44,11 @@ class Calls:
         """It is a third party's."""
         self._third_party.add(plugin)
 
+    @property
+    def has_third_party(self) -> bool:
+        """Whether there is any of somebody else's."""
+        return bool(self._third_party)
+
     def is_third_party(self, plugin: str) -> bool:
         """Whether it is somebody else's."""
         return plugin in self._third_party
@@ -50,10 +56,15 @@ class Calls:
     def keep(self, secrets: Iterable[str]) -> None:
         """From now on these are shown nowhere."""
         self._secrets |= {*secrets}
+        self._hiding = Hiding(self._secrets)
+
+    def hide(self, text: str) -> str:
+        """The text without any secret."""
+        return self._hiding(text)
 
     def in_words(self, error: BaseException | str) -> str:
         """An exception as one line: its kind where its text does not say enough, no secrets."""
-        text = hide(error if isinstance(error, str) else in_words(error), self._secrets)
+        text = self._hiding(error if isinstance(error, str) else in_words(error))
         return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 1]}…"
 
     def offered(self, owner: Owned[Any], limit: timedelta, act: Callable[[], T]) -> T:
@@ -63,7 +74,7 @@ class Calls:
         """
         if not owner.third_party:
             return within(limit, act)
-        return without_secrets(self._heard(owner.plugin, limit, act), self.in_words)
+        return self._heard(owner.plugin, limit, act)
 
     def isolated(self, plugin: str, hook: str, act: Callable[[], object]) -> PluginFailure | None:
         """What went wrong with one call of a hook; None when nothing did, and then it is over."""

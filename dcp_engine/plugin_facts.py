@@ -1,13 +1,11 @@
 """What is said of plugins: what they offer, where they are from, what they did not do."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 
 from dcp_engine.errors import BadInput, EngineError, PluginFailed
-from dcp_engine.hookspecs import DutyResult, StepResult
 
 _OURS = "dcp_engine"
 
@@ -58,23 +56,6 @@ def _said(error: BaseException) -> str:
         # Its repr shows the line, and that may hold anything.
         return f"{type(error).__name__}: {text}"
     return text if text and type(error).__module__.startswith(_OURS) else repr(error)
-
-
-def without_secrets(result: T, clean: Callable[[str], str]) -> T:
-    """What a duty or a step answers, where an error's text may have brought a secret into it."""
-    if isinstance(result, StepResult) and isinstance(result.reason, str):
-        return msgspec.structs.replace(result, reason=clean(result.reason))
-    if isinstance(result, DutyResult) and isinstance(result.problems, Mapping):
-        problems = {
-            name: clean(words) if isinstance(words, str) else words
-            for name, words in result.problems.items()
-        }
-        observations = tuple(
-            msgspec.structs.replace(seen, name=clean(seen.name), unit=clean(seen.unit))
-            for seen in result.observations
-        )
-        return msgspec.structs.replace(result, problems=problems, observations=observations)
-    return result
 
 
 def spoken(error: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from dcp_engine import options as plugin_options
+from dcp_engine.answers import something
 from dcp_engine.plugin_calls import Calls
 from dcp_engine.plugin_facts import PluginFacts
 from dcp_engine.plugin_hooks import hooks_of, new_manager
@@ -173,6 +174,8 @@ class Loading:
             # Left out for that, one of ours would leave machines or queues behind.
             self._calls.fail(name, "options", f"it has no settings, and there is a table [{name}]")
             return None
+        if trial.hook.options.get_hookimpls():
+            something(shapes, "options")
         shape = shapes[0] if shapes else msgspec.defstruct("NoOptions", [])
         if not (isinstance(shape, type) and issubclass(shape, msgspec.Struct)):
             raise TypeError(f"options returned {shape!r}, not a type of msgspec.Struct")

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dcp_engine.answers import OF_THE_ENGINE, few, offered
+import msgspec
+
+from dcp_engine.answers import OF_THE_ENGINE, few, nothing, offered, short, something
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
 from dcp_engine.model import Event, Run
@@ -75,6 +78,15 @@ class Plugins:
         """An exception as one line: its kind where its text does not say enough, no secrets."""
         return self._calls.in_words(error)
 
+    def hide(self, text: str) -> str:
+        """The text without any secret of theirs."""
+        return self._calls.hide(text)
+
+    @property
+    def has_third_party(self) -> bool:
+        """Whether any of somebody else's was loaded, or was tried to be."""
+        return self._calls.has_third_party
+
     # What they offer.
 
     def duties(self, settings: Settings) -> tuple[Owned[Duty], ...]:
@@ -104,7 +116,9 @@ class Plugins:
         """Tell an event through one notifier; what went wrong in words, None when nothing did."""
         if not self._loading.has(notifier):
             return f"the plugin {notifier} is not installed any more, disabled, or not to be loaded"
-        failure = self._ask(notifier, "notify", run=run, event=event)
+        failure = self._ask(
+            notifier, "notify", partial(nothing, hook="notify"), run=run, event=event
+        )
         return None if failure is None else failure.error
 
     def summary(self, run: Run) -> dict[str, str]:
@@ -114,11 +128,11 @@ class Plugins:
             own: dict[str, str] = {}
 
             def take(answers: list[Any], own: dict[str, str] = own) -> None:
-                for answer in answers:
-                    for what, text in answer.items():
+                for answer in something(answers, "summary"):
+                    for what, text in few(answer.items(), "lines"):
                         if not (isinstance(what, str) and isinstance(text, str)):
                             raise TypeError(f"summary returned {what!r}: {text!r}, not two texts")
-                        own[_one_line(self.in_words(what))] = _one_line(self.in_words(text))
+                        own[self._line(what)] = self._line(text)
 
             if self._ask(name, "summary", take, run=run) is None:
                 lines = {**own, **lines}
@@ -127,17 +141,20 @@ class Plugins:
     def ticked(self, run: Run, tick: Tick) -> None:
         """Let them look on."""
         for name in self._loading.having("ticked"):
-            self._ask(name, "ticked", run=run, tick=tick)
+            self._ask(name, "ticked", partial(nothing, hook="ticked"), run=run, tick=tick)
 
     def ready(self, name: str, settings: Settings) -> tuple[str, ...]:
         """What a plugin lacks, in words; what it raised is one more."""
         lacking: list[str] = []
 
         def take(answers: list[Any]) -> None:
-            for answer in answers:
+            for answer in something(answers, "ready"):
                 if isinstance(answer, str):
                     raise TypeError(f"ready returned a text and not several: {answer!r}")
-                lacking.extend(self.in_words(str(line)) for line in answer)
+                for line in few(answer, "complaints"):
+                    if not isinstance(line, str):
+                        raise TypeError(f"ready returned {line!r:.100} among its texts")
+                    lacking.append(short(line, clean=self.in_words))
 
         failure = self._ask(name, "ready", take, settings=settings)
         return (*lacking, failure.error) if failure else tuple(lacking)
@@ -162,11 +179,11 @@ class Plugins:
             own: list[tuple[str, T]] = []
 
             def take(answers: list[Any], own: list[tuple[str, T]] = own) -> None:
-                for answer in answers:
+                for answer in something(answers, hook):
                     for item in few(answer, hook):
                         if not isinstance(item, kind):
                             raise TypeError(f"{hook} returned {item!r}, not a {kind.__name__}")
-                        plain = offered(item)
+                        plain = offered(item, self.in_words)
                         own.append((str(getattr(plain, "name", "")), plain))
 
             if self._ask(name, hook, take, **values) is not None:
@@ -192,13 +209,22 @@ class Plugins:
         **values: object,
     ) -> PluginFailure | None:
         if self._calls.is_third_party(name):
-            # Frozen as it is, there are dicts in it that can be changed.
-            values = {k: apart(v, Run) if isinstance(v, Run) else v for k, v in values.items()}
+            values = {key: _of_its_own(value) for key, value in values.items()}
         return self._calls.isolated(
             name, hook, lambda: take(self._loading.hook(name, hook)(**values))
         )
 
+    def _line(self, text: str) -> str:
+        return short(text, _LONGEST_LINE, self.in_words)
 
-def _one_line(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+
+def _of_its_own(value: object) -> object:
+    """The same for a third party: frozen as it is, somebody may change it all the same."""
+    match value:
+        case Run() | Event():
+            # There are dicts in these.
+            return apart(value, type(value))
+        case msgspec.Struct():
+            return msgspec.structs.replace(value)
+        case _:
+            return value

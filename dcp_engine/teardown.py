@@ -129,14 +129,18 @@ class Teardown:
             self._settings,
             name,
             clean=self._plugins.in_words,
+            third_party=step.third_party,
         )
         limit = self._drive.patience()
         if step.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)
 
+        def act() -> StepResult:
+            return step_result(step.item.run(context), self._plugins.in_words)
+
         def attempt() -> StepResult:
             try:
-                return self._plugins.call(step, limit, lambda: step_result(step.item.run(context)))
+                return self._plugins.call(step, limit, act)
             finally:
                 context.close()
 
