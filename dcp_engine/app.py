@@ -20,9 +20,10 @@ from dcp_engine.errors import (
     Credentials,
     NoSuchRun,
     Refused,
+    StoreError,
     StoreUnwritable,
 )
-from dcp_engine.model import Event, Lease, Request, RequestKind, Run
+from dcp_engine.model import Event, Lease, PluginRecord, Request, RequestKind, Run
 from dcp_engine.selection import Selection
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
@@ -64,8 +65,10 @@ class App:
         clock: Clock | None = None,
         label: str = "dcp-engine",
         plugins: Selection | None = None,
+        insist: bool = False,
         crash: CrashPoint = no_crash,
     ) -> None:
+        """With `insist` plugins are loaded that are left alone for a time, too."""
         self.database = database
         self.settings = settings
         self._region = region
@@ -73,6 +76,7 @@ class App:
         self._clock = clock or SystemClock()
         self._label = label
         self._selection = plugins or Selection()
+        self._insist = insist
         self._crash = crash
         self._called: Plugins | None = None
 
@@ -428,8 +432,21 @@ class App:
         from dcp_engine.settings import of_plugins  # noqa: PLC0415
 
         plugins = self._called = Plugins(environ=of_plugins(os.environ))
-        plugins.load(from_package(BUILT_IN, __version__), self._selection)
+        resting = dict if self._insist else self._resting_plugins
+        plugins.load(from_package(BUILT_IN, __version__), self._selection, resting)
         return plugins
+
+    def _resting_plugins(self) -> dict[str, PluginRecord]:
+        """Those that are left out for a time, as any live run remembers it."""
+        from dcp_engine.plugin_records import LOAD, resting  # noqa: PLC0415
+
+        now, found = self._clock.now(), dict[str, PluginRecord]()
+        with suppress(StoreError, NoSuchRun):
+            for run in self._reader.runs(live=True):
+                for name, record in resting(run, LOAD, now).items():
+                    if name not in found or found[name].next_at < record.next_at:
+                        found[name] = record
+        return found
 
     @cached_property
     def plugin_desk(self) -> "PluginDesk":

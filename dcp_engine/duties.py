@@ -19,17 +19,14 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import Duty, DutyResult
 from dcp_engine.model import DutyRecord, Observation, Run, with_duty
+from dcp_engine.pauses import SUSPENDED_AFTER, SUSPENDED_FOR, pause_after
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.series import Sample
 
-LONGEST_PAUSE = timedelta(hours=1)
 # What a third party may take of a tick that others wait for.
 THIRD_PARTY_PATIENCE = timedelta(minutes=1)
-# A third party's duty that has failed so often on end, four hours by then, is left alone.
-SUSPENDED_AFTER = 10
-SUSPENDED_FOR = timedelta(days=1)
 _MOST_OBSERVATIONS = 50
 _ENDS_THE_TICK = (LeaseLost, Credentials, OutOfTime, StoreError)
 
@@ -133,11 +130,7 @@ class Duties:
         before = self._drive.run.duty(duty.name) or DutyRecord(name=duty.name)
         failures = before.failures + 1
         suspended = owned.third_party and failures >= SUSPENDED_AFTER
-        # A permanent fault must not become a loop that hammers AWS.
-        pause = min(
-            LONGEST_PAUSE,
-            max(self._settings.poll_interval, timedelta(seconds=1)) * 2 ** min(failures - 1, 12),
-        )
+        pause = pause_after(failures, self._settings.poll_interval)
         if suspended:
             pause = SUSPENDED_FOR
 
@@ -148,7 +141,7 @@ class Duties:
             )
 
         whose = f" of the plugin {owned.plugin}" if owned.third_party else ""
-        what = f"The duty {duty.name}{whose} could not be done: {words}."
+        what = f"The duty {duty.name}{whose} could not be done: {words.rstrip('.')}."
         if suspended:
             self._drive.problem(
                 f"duty-{duty.name}",

@@ -18,6 +18,7 @@ import pluggy
 
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
+from dcp_engine.errors import Later
 from dcp_engine.model import Event, Machine, Observation, Run, State
 from dcp_engine.ports import Aws
 from dcp_engine.secret import Secret
@@ -32,6 +33,7 @@ __all__ = [
     "Duty",
     "DutyResult",
     "Hooks",
+    "Later",
     "LogExport",
     "LogExporter",
     "Observation",
@@ -281,9 +283,10 @@ class Hooks:
         """Tell somebody about an event. Called at least once per event, in order per run.
 
         Called after the event was committed, in every state, EXPORTED included (for up to 72
-        hours). `run` is the run as it is at that moment. If it raises, the event is told again
-        later with a growing pause; `event.id` marks a repeat. A raising notifier never holds the
-        run up.
+        hours). `run` is the run as it is at that moment. It returns nothing. If it raises, the
+        event is told again later with a growing pause, or where it raises `Later` after the time
+        that it names (an hour at most), in which this notifier is not called for other runs either;
+        `event.id` marks a repeat. A raising notifier never holds the run up.
         """
 
     @hookspec
@@ -297,14 +300,17 @@ class Hooks:
 
     @hookspec
     def ticked(self, run: Run, tick: Tick, options: Any) -> None:
-        """Look on after each look at a run, in every state. Changes nothing.
+        """Look on after each look at a run, in every state. Changes nothing, returns nothing.
 
-        What it raises is a problem until it does not raise any more; nothing waits for it.
+        What it raises is a problem until it does not raise any more; nothing waits for it. It is
+        called again after a growing pause, at most an hour; where it raises `Later`, after the time
+        that it names; and once it has failed ten times on end, which that does not count for, it is
+        suspended: called only once a day.
         """
 
     @hookspec
     def ready(self, settings: Settings, options: Any) -> Iterable[str]:  # type: ignore[empty-body]
-        """What is missing before this plugin can do its work, each in words; nothing when it can.
+        """What is missing before this plugin can do its work, each in words; none when it can.
 
         Called by `dcp-engine plugins check` only. It may ask the service that it speaks to.
         """

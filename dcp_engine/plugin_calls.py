@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from dcp_engine.errors import Hangs
+from dcp_engine.errors import Hangs, Later
 from dcp_engine.isolation import within
 from dcp_engine.overheard import Overhearing
 from dcp_engine.plugin_facts import Owned, PluginFailure, in_words, spoken
@@ -83,14 +83,24 @@ class Calls:
                 self._heard(plugin, self._patience, act)
             else:
                 within(self._patience, act)
+        except Later as error:
+            return self.fail(plugin, hook, self.in_words(error), later=error.after)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            return self.fail(plugin, hook, self.in_words(error))
+            return self.fail(plugin, hook, self.in_words(error), hung=isinstance(error, Hangs))
         self._failures.pop((plugin, hook), None)
         return None
 
-    def fail(self, plugin: str, hook: str, error: str) -> PluginFailure:
+    def fail(
+        self,
+        plugin: str,
+        hook: str,
+        error: str,
+        *,
+        hung: bool = False,
+        later: timedelta | None = None,
+    ) -> PluginFailure:
         """Record what it did not do."""
-        failure = PluginFailure(plugin=plugin, hook=hook, error=error)
+        failure = PluginFailure(plugin=plugin, hook=hook, error=error, hung=hung, later=later)
         self._failures[plugin, hook] = failure
         return failure
 

@@ -1,11 +1,12 @@
 """What is said of plugins: what they offer, where they are from, what they did not do."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
-from dcp_engine.errors import BadInput, EngineError, PluginFailed
+from dcp_engine.errors import BadInput, EngineError, Later, PluginFailed
 
 _OURS = "dcp_engine"
 
@@ -13,11 +14,16 @@ T = TypeVar("T")
 
 
 class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin that did not do what was asked."""
+    """A plugin that did not do what was asked.
+
+    `hung` where it did not come back, `later` when it wants to be asked again.
+    """
 
     plugin: str
     hook: str
     error: str
+    hung: bool = False
+    later: timedelta | None = None
 
 
 class PluginFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,14 @@ def spoken(error: BaseException) -> BaseException:
     if type(error).__module__ == EngineError.__module__:
         return error
     try:
+        if isinstance(error, Later):
+            return Later(_span(error.after), in_words(error))
         return PluginFailed(in_words(error))
     except BaseException:  # noqa: BLE001 - what it cannot say is not worth more than its kind
         return PluginFailed(f"{type(error).__name__}, which cannot be put into words")
+
+
+def _span(after: object) -> timedelta:
+    if not isinstance(after, timedelta):
+        raise TypeError(f"{after!r} is no timedelta")
+    return timedelta(after.days, after.seconds, after.microseconds)

@@ -13,11 +13,13 @@ import msgspec
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import something
+from dcp_engine.model import PluginRecord
 from dcp_engine.plugin_calls import Calls
 from dcp_engine.plugin_facts import PluginFacts
 from dcp_engine.plugin_hooks import hooks_of, new_manager
-from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed
+from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed, mark_of
 from dcp_engine.selection import Selection, is_path
+from dcp_engine.words import counted
 
 
 class Loading:
@@ -38,6 +40,7 @@ class Loading:
         self._config = config
         self._options: dict[str, object] = {}
         self._facts: dict[str, PluginFacts] = {}
+        self._marks: dict[str, str | None] = {}
         self._manager = new_manager()
 
     def take(self, name: str, plugin: object, origin: str) -> None:
@@ -46,8 +49,14 @@ class Loading:
             self._calls.distrust(name)
         self._take(Source(name=name, origin=origin, version=None, load=partial(_itself, plugin)))
 
-    def load(self, built_in: Sequence[Source], selection: Selection) -> None:
-        """Register our own, and of everybody else's those that are wanted."""
+    def load(
+        self,
+        built_in: Sequence[Source],
+        selection: Selection,
+        resting: Callable[[], Mapping[str, PluginRecord]],
+    ) -> None:
+        """Register our own, and of everybody else's those that are wanted, not resting."""
+        left_out: Mapping[str, PluginRecord] | None = None
         self._tables, self._config = dict(selection.tables), selection.config
         nothing_else = selection.only == ()
         there = [] if nothing_else else installed()
@@ -70,14 +79,24 @@ class Loading:
                 self._calls.distrust(source.name)
             if source.name in selection.disabled:
                 self._facts[source.name] = _facts(source, "disabled")
-            else:
-                self._take(source)
+                continue
+            if third_party:
+                left_out = resting() if left_out is None else left_out
+                self._marks[source.name] = mark = mark_of(source)
+                if (record := left_out.get(source.name)) and record.mark == mark:
+                    self._leave_out(source, record)
+                    continue
+            self._take(source)
         for source in there:
             if source.name not in taken:
                 self._facts[source.name] = _facts(source, "not wanted")
         if not nothing_else:
             # What is installed was looked for, so what was not found is not there.
             self._complain_of_strangers(selection)
+
+    def mark(self, name: str) -> str | None:
+        """What tells a plugin from another version of it."""
+        return self._marks.get(name)
 
     def facts(self) -> list[PluginFacts]:
         """Every plugin there is, the built-in ones first."""
@@ -135,6 +154,17 @@ class Loading:
                 known = ", ".join(sorted(by_name)) or "none"
                 self._calls.fail(wanted, "load", f"it is not installed; installed are: {known}")
         return found
+
+    def _leave_out(self, source: Source, record: PluginRecord) -> None:
+        self._facts[source.name] = _facts(source, "failed")
+        times = counted(record.failures, "time")
+        self._calls.fail(
+            source.name,
+            "load",
+            f"{record.error.rstrip('.')}. That was so {times} on end, so it is left out until "
+            f"{record.next_at:%Y-%m-%d %H:%M} UTC, unless it is changed before; `dcp-engine "
+            "plugins check` tries it at once",
+        )
 
     def _complain_of_strangers(self, selection: Selection) -> None:
         for name in selection.tables:

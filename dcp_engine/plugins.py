@@ -1,6 +1,6 @@
 """One plugin manager per engine: what the plugins offer, and the hooks that they are asked by."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ import msgspec
 from dcp_engine.answers import OF_THE_ENGINE, few, nothing, offered, short, something
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
-from dcp_engine.model import Event, Run
+from dcp_engine.model import Event, PluginRecord, Run
 from dcp_engine.plugin_calls import PATIENCE, Calls
 from dcp_engine.plugin_facts import Owned, PluginFacts, PluginFailure
 from dcp_engine.plugin_loading import Loading
@@ -54,9 +54,22 @@ class Plugins:
         """Register somebody's plugin object; one that does not fit is recorded as failed."""
         self._loading.take(name, plugin, "added")
 
-    def load(self, built_in: Sequence[Source], selection: Selection) -> None:
-        """Register our own, and of everybody else's those that are wanted."""
-        self._loading.load(built_in, selection)
+    def load(
+        self,
+        built_in: Sequence[Source],
+        selection: Selection,
+        resting: Callable[[], Mapping[str, PluginRecord]] = dict,
+    ) -> None:
+        """Register our own, and of everybody else's those that are wanted.
+
+        `resting` are those that kept everybody waiting when they were loaded, and are left out for
+        a time; asked only where there is anybody else's.
+        """
+        self._loading.load(built_in, selection, resting)
+
+    def mark(self, name: str) -> str | None:
+        """What tells a plugin from another version of it."""
+        return self._loading.mark(name)
 
     @property
     def failures(self) -> list[PluginFailure]:
@@ -81,6 +94,10 @@ class Plugins:
     def hide(self, text: str) -> str:
         """The text without any secret of theirs."""
         return self._calls.hide(text)
+
+    def is_third_party(self, name: str) -> bool:
+        """Whether it is somebody else's."""
+        return self._calls.is_third_party(name)
 
     @property
     def has_third_party(self) -> bool:
@@ -112,14 +129,16 @@ class Plugins:
         """The names of the plugins that tell people about events."""
         return tuple(self._loading.having("notify"))
 
-    def notify(self, notifier: str, run: Run, event: Event) -> str | None:
-        """Tell an event through one notifier; what went wrong in words, None when nothing did."""
+    def notify(self, notifier: str, run: Run, event: Event) -> PluginFailure | None:
+        """Tell an event through one notifier; what went wrong, None when nothing did."""
         if not self._loading.has(notifier):
-            return f"the plugin {notifier} is not installed any more, disabled, or not to be loaded"
-        failure = self._ask(
-            notifier, "notify", partial(nothing, hook="notify"), run=run, event=event
-        )
-        return None if failure is None else failure.error
+            return PluginFailure(
+                plugin=notifier,
+                hook="notify",
+                error=f"the plugin {notifier} is not installed any more, disabled, or not to be "
+                "loaded",
+            )
+        return self._ask(notifier, "notify", partial(nothing, hook="notify"), run=run, event=event)
 
     def summary(self, run: Run) -> dict[str, str]:
         """What the plugins add to a run's summary."""
@@ -138,10 +157,16 @@ class Plugins:
                 lines = {**own, **lines}
         return dict(list(lines.items())[:_MOST_LINES])
 
-    def ticked(self, run: Run, tick: Tick) -> None:
-        """Let them look on."""
-        for name in self._loading.having("ticked"):
-            self._ask(name, "ticked", partial(nothing, hook="ticked"), run=run, tick=tick)
+    def ticked(
+        self, run: Run, tick: Tick, *, but_for: Container[str] = ()
+    ) -> dict[str, PluginFailure | None]:
+        """Let them look on, but for some; what came of each."""
+        take = partial(nothing, hook="ticked")
+        return {
+            name: self._ask(name, "ticked", take, run=run, tick=tick)
+            for name in self._loading.having("ticked")
+            if name not in but_for
+        }
 
     def ready(self, name: str, settings: Settings) -> tuple[str, ...]:
         """What a plugin lacks, in words; what it raised is one more."""

@@ -22,13 +22,13 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
 from dcp_engine.model import Ended, Run, Step, with_step
+from dcp_engine.pauses import LONGEST_PAUSE
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
 from dcp_engine.words import counted
 
-LONGEST_PAUSE = timedelta(hours=1)
 SHORTEST_PAUSE = timedelta(milliseconds=500)
 _SIDE_BY_SIDE = 8
 # What has failed so often, hours apart by then, may never pass.
@@ -300,6 +300,6 @@ def _failure_text(
         else ""
     )
     return (
-        f"The teardown step {name}{whose} has failed {counted(tries, 'time')}: {words}. {money} "
-        f"It is tried again.{waive}"
+        f"The teardown step {name}{whose} has failed {counted(tries, 'time')}: "
+        f"{words.rstrip('.')}. {money} It is tried again.{waive}"
     )

@@ -85,10 +85,11 @@ def setting_flags(command: _Command) -> _Command:
     return command
 
 
-def open_app(ctx: click.Context, label: str) -> App:
+def open_app(ctx: click.Context, label: str, *, insist: bool = False) -> App:
     """The App of this command line, closed with it. `label` names us to other drivers.
 
-    Raises BadInput with everything that is wrong with the settings.
+    With `insist` plugins are loaded that are left alone for a time, too. Raises BadInput with
+    everything that is wrong with the settings.
     """
     options = given(ctx)
     loaded = settings.load(
@@ -111,6 +112,7 @@ def open_app(ctx: click.Context, label: str) -> App:
         profile=profile or None,
         label=f"dcp-engine {label}",
         plugins=loaded.plugins,
+        insist=insist,
         crash=crash_point(os.environ),
     )
     if departure := ctx.find_object(Departure):

@@ -15,7 +15,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, Secret, Tick, hookimpl
 from dcp_engine.model import Event, State
 from dcp_engine.plugins import Plugins
-from tests.unit.distributions import errors, plugin
+from tests.unit.distributions import errors, plugin, said
 from tests.unit.runs import START, run
 
 SOON = timedelta(milliseconds=50)
@@ -132,7 +132,7 @@ def generating_notify() -> Iterator[None]:
 def test_what_may_not_have_told_has_not_told(act: Callable[[], object], words: str) -> None:
     found = Plugins({})
     found.add("bad", plugin(notify=act, ticked=act))
-    assert f"notify {words}" in (found.notify("bad", run(), EVENT) or "")
+    assert f"notify {words}" in said(found.notify("bad", run(), EVENT))
     found.ticked(run(), None)  # type: ignore[arg-type]
     assert f"ticked {words}" in errors(found)["bad"]
 
@@ -163,8 +163,8 @@ def test_an_answer_that_is_none_is_named(act: Callable[[], object], words: str) 
     found.log_exporters(Settings())
     found.commands(Settings(), str)
     found.summary(run())
-    (said,) = found.ready("ready", Settings())
-    assert words in said
+    (complaint,) = found.ready("ready", Settings())
+    assert words in complaint
     assert all(f"{hook} {words}" in errors(found)[hook] for hook in hooks)
 
 
@@ -306,7 +306,7 @@ def test_going_first_gives_no_power_over_others() -> None:
     found.add("first", First())
     assert [one.hooks for one in found.facts()] == [("notify", "ticked")] * 2
     assert found.notify("good", run(), EVENT) is None
-    assert "returned 'taken care of'" in (found.notify("first", run(), EVENT) or "")
+    assert "returned 'taken care of'" in said(found.notify("first", run(), EVENT))
     found.ticked(run(), None)  # type: ignore[arg-type]
     assert told == ["good", "t"]
     assert set(errors(found)) == {"first"}

@@ -24,7 +24,7 @@ from dcp_engine.hookspecs import (
 )
 from dcp_engine.model import Event, State
 from dcp_engine.plugins import Plugins
-from tests.unit.distributions import errors, plugin
+from tests.unit.distributions import errors, plugin, said
 from tests.unit.runs import START, run
 
 TOKEN = "xoxb-12345"
@@ -54,14 +54,14 @@ def leaky(kind: Callable[[str], BaseException]) -> types.ModuleType:
 def test_no_error_of_any_hook_shows_a_secret(kind: Callable[[str], BaseException]) -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", leaky(kind))
-    said = [found.notify("chat", run(), EVENT) or "", *found.ready("chat", Settings())]
+    texts = [said(found.notify("chat", run(), EVENT)), *found.ready("chat", Settings())]
     found.ticked(run(), None)  # type: ignore[arg-type]
     found.summary(run())
     found.duties(Settings())
     found.commands(Settings(), str)
-    said += [failure.error for failure in found.failures]
+    texts += [failure.error for failure in found.failures]
     assert len(found.failures) == 6
-    assert all("401 for (hidden)" in text for text in said)
+    assert all("401 for (hidden)" in text for text in texts)
     assert TOKEN not in repr(found.facts())
 
 
@@ -93,7 +93,7 @@ def test_a_secret_that_the_options_made_themselves_is_hidden_too() -> None:
 
     found = Plugins({}, tables={"chat": {"user": "me"}})
     found.add("chat", plugin(options=lambda: Made, notify=notify))
-    assert found.notify("chat", run(), EVENT) == "OSError('(hidden)')"
+    assert said(found.notify("chat", run(), EVENT)) == "OSError('(hidden)')"
 
 
 def test_the_secret_of_one_is_hidden_in_the_words_of_another() -> None:
@@ -103,7 +103,7 @@ def test_the_secret_of_one_is_hidden_in_the_words_of_another() -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", plugin(options=lambda: Options))
     found.add("other", plugin(notify=notify))
-    assert found.notify("other", run(), EVENT) == "OSError('proxy saw (hidden)')"
+    assert said(found.notify("other", run(), EVENT)) == "OSError('proxy saw (hidden)')"
 
 
 def test_what_a_duty_or_a_step_answers_shows_no_secret() -> None:
@@ -130,8 +130,8 @@ def test_what_a_duty_or_a_step_answers_shows_no_secret() -> None:
 def test_what_is_cut_is_hidden_before() -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", plugin(options=lambda: Options, ready=lambda: ["x" * 1995 + TOKEN]))
-    (said,) = found.ready("chat", Settings())
-    assert "xoxb" not in said
+    (complaint,) = found.ready("chat", Settings())
+    assert "xoxb" not in complaint
 
 
 def test_no_name_of_what_it_offers_shows_a_secret() -> None:
