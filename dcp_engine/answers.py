@@ -180,6 +180,7 @@ def duty_result(answer: object, *, third_party: bool = True, clean: Clean = str)
         samples=tuple(
             _sample(sample, clean) for sample in _sampled(answer.samples, third_party=third_party)
         ),
+        memory=None if answer.memory is None else dict(answer.memory),
     )
 
 

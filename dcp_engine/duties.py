@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from dcp_engine.answers import duty_result
 from dcp_engine.clock import Clock
-from dcp_engine.context import DutyContext
+from dcp_engine.context import DutyContext, plain
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import (
@@ -96,7 +96,10 @@ class Duties:
 
     def _result(self, owned: Owned[Duty], context: DutyContext) -> DutyResult:
         clean = self._plugins.in_words if owned.third_party else str
-        return duty_result(owned.item.run(context), third_party=owned.third_party, clean=clean)
+        result = duty_result(owned.item.run(context), third_party=owned.third_party, clean=clean)
+        if result.memory is None:
+            return result
+        return replace(result, memory=plain(result.memory, "the memory"))
 
     def _time_is_up(self) -> bool:
         return self._clock.monotonic() >= self._drive.deadline
@@ -108,6 +111,8 @@ class Duties:
 
         def done(run: Run) -> Run:
             record = run.duty(duty.name) or DutyRecord(name=duty.name)
+            if result.memory is not None:
+                record = replace(record, memory=dict(result.memory))
             return replace(
                 with_duty(
                     run,
@@ -116,7 +121,12 @@ class Duties:
                 observations=_seen(run, result.observations, now),
             )
 
-        noted = every > timedelta(0) or self._drive.run.problem(problem) or result.observations
+        noted = (
+            every > timedelta(0)
+            or self._drive.run.problem(problem)
+            or result.observations
+            or result.memory is not None
+        )
         self._drive.problems(
             {**result.problems, problem: None},
             change=done if noted else unchanged,

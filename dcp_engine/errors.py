@@ -3,7 +3,7 @@
 Exit codes: 2 usage or bad input, 3 a problem that time may mend, 4 needs a person.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 EXIT_FINE = 0
@@ -42,9 +42,13 @@ class Refused(EngineError):
 
 
 class AwsError(EngineError):
-    """AWS said no, or could not be heard. `operation` is like `sqs:GetQueueAttributes`."""
+    """AWS said no, or could not be heard. `operation` is like `sqs:GetQueueAttributes`.
+
+    `told` is what a refusal's HTTP headers tell all the same: `date`, `x-amz-bucket-region`.
+    """
 
     exit_code = EXIT_TIME_MAY_MEND
+    told: Mapping[str, str] = {}
 
     def __init__(self, operation: str, code: str, message: str) -> None:
         self.operation = operation

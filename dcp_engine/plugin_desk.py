@@ -82,6 +82,13 @@ class PluginDesk:
 
     def reports(self, *, check: bool = False) -> list[PluginReport]:
         """Every plugin there is; with `check` each is asked what it lacks."""
+        return self._reports(self.records.runs(live=False), check=check)
+
+    def lacking(self) -> list[PluginReport]:
+        """Every plugin there is, asked what it lacks; what runs say of it is left out."""
+        return self._reports((), check=True)
+
+    def _reports(self, runs: Sequence[Run], *, check: bool) -> list[PluginReport]:
         duties = self._plugins.duties(self._settings)
         steps = self._plugins.teardown_steps(self._settings)
         self._plugins.log_exporters(self._settings)
@@ -90,7 +97,6 @@ class PluginDesk:
             for facts in self._plugins.facts()
             if check and "ready" in facts.hooks
         }
-        runs = self.records.runs(live=False)
         reports = []
         for facts in self._plugins.facts():
             names = {f"plugin-{facts.name}", f"notify-{facts.name}"}

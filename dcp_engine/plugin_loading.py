@@ -13,12 +13,13 @@ import msgspec
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import something
+from dcp_engine.loaded import Selection
 from dcp_engine.model import PluginRecord
 from dcp_engine.plugin_calls import Calls
 from dcp_engine.plugin_facts import PluginFacts
 from dcp_engine.plugin_hooks import hooks_of, new_manager
 from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed, mark_of
-from dcp_engine.selection import Selection, is_path
+from dcp_engine.selection import is_path
 from dcp_engine.words import counted
 
 

@@ -11,12 +11,12 @@ import msgspec
 from dcp_engine.answers import OF_THE_ENGINE, few, nothing, offered, short, something
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, PluginRecord, Run
 from dcp_engine.plugin_calls import PATIENCE, Calls
 from dcp_engine.plugin_facts import Owned, PluginFacts, PluginFailure
 from dcp_engine.plugin_loading import Loading
 from dcp_engine.plugin_sources import BUILT_IN, Source
-from dcp_engine.selection import Selection
 from dcp_engine.step_order import never_begins
 from dcp_engine.store.codec import apart
 

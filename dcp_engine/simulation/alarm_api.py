@@ -36,12 +36,14 @@ def describe_alarms(call: Call) -> dict[str, Any]:
 
 
 def put_metric_alarm(call: Call) -> dict[str, Any]:
-    """A new alarm has no data yet; changing one keeps its state."""
+    """A new alarm has no data yet; changing one keeps its state. So many a second, no more."""
+    call.world.alarm_writes.pass_or_refuse(call.world.clock.now())
     alarms = call.backend().alarms
     name = call.params["AlarmName"]
     state = alarms[name].state_value if name in alarms else "INSUFFICIENT_DATA"
     answer = call.moto()
     alarms[name].state_value = state
+    call.world.alarms.placed(alarms[name])
     return answer
 
 
@@ -74,6 +76,7 @@ def _arm(call: Call, *, armed: bool) -> dict[str, Any]:
     for name in names:
         if name in alarms:
             alarms[name].actions_enabled = armed
+            call.world.alarms.placed(alarms[name])
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from dcp_engine.simulation.service_error import AwsError
@@ -27,6 +28,12 @@ class Call:
             self.operation, given
         )
         return answer
+
+    def moment(self, name: str, default: datetime | None = None) -> datetime:
+        """A parameter that is a moment, in UTC whatever the protocol makes of it."""
+        found = self.params.get(name, default)
+        assert isinstance(found, datetime)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def backend(self) -> Any:
         """moto's own objects of the service."""

@@ -5,12 +5,15 @@ ListServices at once), DeleteCluster, UpdateService (ServiceNotActiveException),
 limits of the List operations.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from dcp_engine.simulation.call import Call, Handler, page_of
 from dcp_engine.simulation.placement import ServiceKey
 from dcp_engine.simulation.service_error import AwsError
+
+_MACHINES = re.compile(r"ec2InstanceId\s+(?:in\s*\[([^\]]*)\]|==\s*(\S+))")
 
 
 def _short(name_or_arn: str) -> str:
@@ -201,10 +204,29 @@ def list_task_definitions(call: Call) -> dict[str, Any]:
 
 
 def list_container_instances(call: Call) -> dict[str, Any]:
-    """Up to 100 a page."""
-    _active_cluster(call)
-    arns = call.moto(maxResults=None, nextToken=None)["containerInstanceArns"]
+    """Up to 100 a page, of all or of those that a filter means."""
+    cluster = _active_cluster(call)
+    wanted = _filtered(str(call.params.get("filter", "")))
+    known = call.backend().container_instances.get(cluster.name, {})
+    arns = [
+        each.container_instance_arn
+        for each in known.values()
+        if wanted is None or each.ec2_instance_id in wanted
+    ]
     return _page(call, arns, "containerInstanceArns", 100)
+
+
+def _filtered(expression: str) -> frozenset[str] | None:
+    """The machines that a filter means; None where there is none.
+
+    Of the cluster query language (ECS developer guide, "Cluster query language") only this.
+    """
+    if not expression.strip():
+        return None
+    meant = _MACHINES.fullmatch(expression.strip())
+    if meant is None:
+        raise AwsError("InvalidParameterException", "Invalid filter expression.")
+    return frozenset(each.strip().strip("'\"") for each in (meant[1] or meant[2]).split(","))
 
 
 def describe_container_instances(call: Call) -> dict[str, Any]:

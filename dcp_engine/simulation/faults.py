@@ -100,6 +100,7 @@ _THROTTLED: Mapping[str, tuple[str, int]] = {
     "s3": ("SlowDown", 503),
     "cloudwatch": ("Throttling", 400),
     "sts": ("Throttling", 400),
+    "iam": ("Throttling", 400),
 }
 _DENIED: Mapping[str, tuple[str, int]] = {
     "ec2": ("UnauthorizedOperation", 403),
@@ -107,6 +108,7 @@ _DENIED: Mapping[str, tuple[str, int]] = {
     "cloudwatch": ("AccessDenied", 403),
     "sqs": ("AccessDenied", 403),
     "sts": ("AccessDenied", 403),
+    "iam": ("AccessDenied", 403),
 }
 _EXPIRED: Mapping[str, tuple[str, int]] = {
     "ec2": ("RequestExpired", 400),
@@ -114,6 +116,7 @@ _EXPIRED: Mapping[str, tuple[str, int]] = {
     "cloudwatch": ("ExpiredToken", 403),
     "sqs": ("ExpiredToken", 403),
     "sts": ("ExpiredToken", 403),
+    "iam": ("ExpiredToken", 403),
 }
 _UNAVAILABLE: Mapping[str, str] = {"ec2": "Unavailable", "logs": "ServiceUnavailableException"}
 _INTERNAL: Mapping[str, str] = {"ec2": "InternalError", "s3": "InternalError"}

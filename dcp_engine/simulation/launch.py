@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +156,14 @@ def launch_run(
     clean_dashboard: bool = True,
     task_revisions: int = 3,
     scenario: Scenario | None = None,
+    types: tuple[str, ...] = ("m5.xlarge",),
+    valid_until: datetime | None = None,
 ) -> Launch:
     """Set up, submit and start a run whose machines will really work it off.
 
     `machines` is the service's desired count, and the fleet's target capacity unless `target`
-    says otherwise (capacity is in weighted units); `weights` makes one launch specification each.
+    says otherwise (capacity is in weighted units); `weights` makes one launch specification each,
+    of the `types` in turn. `valid_until` is when the fleet ends by itself.
     The machines start as soon as the world moves. Nothing of this is recorded in `aws.requests`.
     """
     plan = RunPlan(
@@ -168,12 +172,13 @@ def launch_run(
         queue_name=queue or f"{app_name}Queue",
         cluster=cluster,
         service=f"{app_name}Service",
+        bucket=(bucket_name := bucket or f"{app_name.lower().replace('_', '-')}-bucket"),
         log_group=log_group or app_name,
         fleet_ids=[],
         scenario=scenario or Scenario(),
+        types=types,
     )
     dead_letters = dead_letter_queue or f"{app_name}DeadMessages"
-    bucket_name = bucket or f"{app_name.lower().replace('_', '-')}-bucket"
     queue_url = _make_queues(aws, plan, dead_letters, visibility_timeout, max_receive_count)
     _make_ecs(aws, plan, task_revisions, machines)
     make_bucket(aws, bucket_name)
@@ -202,7 +207,7 @@ def launch_run(
         _aws=aws,
     )
     launch.send_jobs(jobs)
-    _start_fleet(aws, plan, machines if target is None else target, weights)
+    _start_fleet(aws, plan, machines if target is None else target, weights, valid_until)
     if auto_monitor:
         _make_queue_alarms(aws, plan)
     directory.mkdir(parents=True, exist_ok=True)
@@ -234,10 +239,11 @@ def write_monitor_file(launch: Launch) -> None:
         )
 
 
-def make_bucket(aws: SimulatedAws, name: str) -> None:
+def make_bucket(aws: SimulatedAws, name: str, region: str | None = None) -> None:
     """A bucket whose policy lets CloudWatch Logs export to it."""
     s3 = aws.light_client("s3")
-    s3.create_bucket(Bucket=name)
+    elsewhere = {} if region is None else {"LocationConstraint": region}
+    s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": elsewhere} if elsewhere else {}))
     principal: Mapping[str, Any] = {"Service": f"logs.{aws.region}.amazonaws.com"}
     statements = [
         {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}
@@ -286,10 +292,16 @@ def make_queue_alarm(aws: SimulatedAws, name: str, queue_name: str) -> None:
 
 
 def request_fleet(
-    aws: SimulatedAws, app_name: str, target: int, weights: tuple[float, ...] = (1.0,)
+    aws: SimulatedAws,
+    app_name: str,
+    target: int,
+    weights: tuple[float, ...] = (1.0,),
+    *,
+    types: tuple[str, ...] = ("m5.xlarge",),
+    valid_until: datetime | None = None,
 ) -> str:
     """Request a spot fleet the way `startCluster` does; its id."""
-    config = {
+    config: dict[str, Any] = {
         "IamFleetRole": f"arn:aws:iam::{aws.account}:role/aws-ec2-spot-fleet-tagging-role",
         "TargetCapacity": target,
         "Type": "maintain",
@@ -299,10 +311,10 @@ def request_fleet(
         "LaunchSpecifications": [
             {
                 "ImageId": "ami-0123456789abcdef0",
-                "InstanceType": "m5.xlarge",
+                "InstanceType": types[number % len(types)],
                 "WeightedCapacity": weight,
             }
-            for weight in weights
+            for number, weight in enumerate(weights)
         ],
         "TagSpecifications": [
             {
@@ -311,14 +323,24 @@ def request_fleet(
             }
         ],
     }
+    if valid_until is not None:
+        config["ValidUntil"] = valid_until
     answer = aws.light_client("ec2").request_spot_fleet(SpotFleetRequestConfig=config)
     return str(answer["SpotFleetRequestId"])
 
 
-def _start_fleet(aws: SimulatedAws, plan: RunPlan, target: int, weights: tuple[float, ...]) -> str:
+def _start_fleet(
+    aws: SimulatedAws,
+    plan: RunPlan,
+    target: int,
+    weights: tuple[float, ...],
+    valid_until: datetime | None = None,
+) -> str:
     world = aws.world
     with world.timeline.lock:
-        fleet_id = request_fleet(aws, plan.app_name, target, weights)
+        fleet_id = request_fleet(
+            aws, plan.app_name, target, weights, types=plan.types, valid_until=valid_until
+        )
         plan.fleet_ids.append(fleet_id)
         world.workers.plans[fleet_id] = plan
         fleet = world.fleets[fleet_id]

@@ -1,7 +1,8 @@
 """CloudWatch Logs exports as AWS runs them.
 
 Source: CloudWatch Logs API reference, CreateExportTask (asynchronous, one active task per account)
-and the user guide's bucket policy for exports (the service principal must be let to PutObject).
+and the user guide's "Export log data to Amazon S3" (the bucket is in the same region, and its
+policy lets the service's principal PutObject).
 """
 
 import json
@@ -52,6 +53,11 @@ def _check_bucket(call: Call, bucket: str) -> None:
                 "The given bucket does not exist. Please make sure the bucket is valid.",
             ) from error
         policy = {"Statement": []}
+    if call.world.moto.backend("s3", "aws").buckets[bucket].region_name != call.region:
+        raise AwsError(
+            "InvalidParameterException",
+            "The given bucket is not in the same region as the log group.",
+        )
     principal = f"logs.{call.region}.amazonaws.com"
     if not any(_lets_write(statement, principal) for statement in _listed(policy["Statement"])):
         raise AwsError(

@@ -8,9 +8,14 @@ from dcp_engine.simulation import (
     fleet_api,
     identity_api,
     instance_api,
+    log_search_api,
     logs_api,
+    metrics_api,
+    policy_api,
+    price_api,
     queue_api,
     tag_api,
+    volume_api,
 )
 from dcp_engine.simulation.call import Handler
 
@@ -23,7 +28,12 @@ def all_operations() -> Mapping[str, Handler]:
         **fleet_api.OPERATIONS,
         **identity_api.OPERATIONS,
         **instance_api.OPERATIONS,
+        **log_search_api.OPERATIONS,
         **logs_api.OPERATIONS,
+        **metrics_api.OPERATIONS,
+        **policy_api.OPERATIONS,
+        **price_api.OPERATIONS,
         **queue_api.OPERATIONS,
         **tag_api.OPERATIONS,
+        **volume_api.OPERATIONS,
     }

@@ -1,6 +1,7 @@
 """Which machine has an ECS agent, and which has a task of which service."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from dcp_engine.simulation.machines import Cause, Machine, Machines
 from dcp_engine.simulation.moto_account import Moto
+from dcp_engine.simulation.spans import Span
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Placement:
     """Instance id to the service whose task it runs."""
     created: dict[ServiceKey, datetime] = field(default_factory=dict)
     """When each service was made, which moto leaves out of its answers."""
+    joined: dict[tuple[str, str], dict[str, list[Span]]] = field(default_factory=dict)
+    """Region and cluster: when each machine's agent was there."""
+    placed: dict[ServiceKey, dict[str, list[Span]]] = field(default_factory=dict)
+    """When each machine had a task of a service."""
 
     def __post_init__(self) -> None:
         self.machines.on_end.append(self._machine_ended)
@@ -49,6 +55,7 @@ class Placement:
             return False
         arn = answer["containerInstance"]["containerInstanceArn"]
         self._agents[machine.instance_id] = (cluster, arn.rpartition("/")[2])
+        self._begin(self.joined.setdefault((machine.region, cluster), {}), machine.instance_id)
         return True
 
     def place(self, machine: Machine, key: ServiceKey) -> bool:
@@ -61,6 +68,7 @@ class Placement:
         if len(self.tasks(key)) >= service.desired_count:
             return False
         self._tasks[machine.instance_id] = key
+        self._begin(self.placed.setdefault(key, {}), machine.instance_id)
         self._show(machine)
         return True
 
@@ -86,8 +94,8 @@ class Placement:
         placed.sort(key=lambda machine: machine.job is not None)
         for machine in placed[: max(0, len(placed) - desired)]:
             self.machines.note_kill(machine, Cause.SERVICE_SCALED)
-            machine.job = None
-            del self._tasks[machine.instance_id]
+            machine.stop_job(self.machines.timeline.now())
+            self._end_task(machine.instance_id)
             self._show(machine)
 
     def forget_agent(self, container_instance_id: str) -> None:
@@ -95,11 +103,25 @@ class Placement:
         for instance_id, (_, agent_id) in list(self._agents.items()):
             if agent_id == container_instance_id:
                 del self._agents[instance_id]
+                self._end(self.joined, instance_id)
 
     def _machine_ended(self, machine: Machine) -> None:
         """The agent is silent from now on, but stays listed until somebody deregisters it."""
-        self._tasks.pop(machine.instance_id, None)
+        self._end_task(machine.instance_id)
+        self._end(self.joined, machine.instance_id)
         self._show(machine)
+
+    def _end_task(self, instance_id: str) -> None:
+        self._tasks.pop(instance_id, None)
+        self._end(self.placed, instance_id)
+
+    def _begin(self, stays: dict[str, list[Span]], instance_id: str) -> None:
+        stays.setdefault(instance_id, []).append(Span(self.machines.timeline.now()))
+
+    def _end(self, of_all: Mapping[Any, dict[str, list[Span]]], instance_id: str) -> None:
+        for stays in of_all.values():
+            for span in stays.get(instance_id, ())[-1:]:
+                span.end = span.end or self.machines.timeline.now()
 
     def _show(self, machine: Machine) -> None:
         agent = self._agents.get(machine.instance_id)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcp_engine.simulation.call import Call, Handler
+from dcp_engine.simulation.queues import sent_at
 from dcp_engine.simulation.service_error import AwsError
 
 
@@ -23,7 +24,9 @@ def create_queue(call: Call) -> dict[str, Any]:
             "You must wait 60 seconds after deleting a queue before you can create another with "
             "the same name.",
         )
-    return call.moto()
+    answer = call.moto()
+    call.world.queues.created(call.region, call.params["QueueName"])
+    return answer
 
 
 def delete_queue(call: Call) -> dict[str, Any]:
@@ -67,7 +70,21 @@ def _attributes(call: Call) -> dict[str, str]:
 
 def receive_message(call: Call) -> dict[str, Any]:
     """Never waits: a long poll would hold up the whole simulated world."""
-    return call.moto(WaitTimeSeconds=0)
+    answer = call.moto(WaitTimeSeconds=0)
+    call.world.queues.received(call.region, _name(call), len(answer.get("Messages", [])))
+    return answer
+
+
+def delete_message(call: Call) -> dict[str, Any]:
+    """As moto does it; counted."""
+    queue = call.backend().queues.get(_name(call))
+    before = [] if queue is None else list(queue._messages)
+    answer = call.moto()
+    left = set() if queue is None else {id(each) for each in queue._messages}
+    for message in before:
+        if id(message) not in left:
+            call.world.queues.deleted(call.region, _name(call), sent_at(message))
+    return answer
 
 
 OPERATIONS: Mapping[str, Handler] = {
@@ -75,4 +92,5 @@ OPERATIONS: Mapping[str, Handler] = {
     "sqs:DeleteQueue": delete_queue,
     "sqs:GetQueueAttributes": get_queue_attributes,
     "sqs:ReceiveMessage": receive_message,
+    "sqs:DeleteMessage": delete_message,
 }

@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from dcp_engine.simulation.moto_account import Moto
+from dcp_engine.simulation.queue_log import QueueLog
 from dcp_engine.simulation.timeline import Timeline
 
 
@@ -15,6 +17,7 @@ class Queues:
 
     timeline: Timeline
     moto: Moto
+    _logs: dict[tuple[str, str], QueueLog] = field(default_factory=dict)
     _name_free_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _bent: dict[str, deque[Mapping[str, str]]] = field(default_factory=dict)
 
@@ -45,6 +48,33 @@ class Queues:
         readings = self._bent.get(queue_name)
         return readings.popleft() if readings else {}
 
+    def created(self, region: str, name: str) -> None:
+        """There is a queue of this name, perhaps once more."""
+        log = self._logs.setdefault((region, name), QueueLog(self.timeline.now()))
+        log.ended = None
+
+    def log(self, region: str, name: str) -> QueueLog | None:
+        """What has gone through the queues of this name; None where there never was one."""
+        return self._logs.get((region, name))
+
+    def received(self, region: str, name: str, count: int = 1) -> None:
+        """So many messages were taken out of it for a while."""
+        log = self.log(region, name)
+        if log is not None:
+            log.received += [self.timeline.now()] * count
+
+    def deleted(self, region: str, name: str, sent: datetime) -> None:
+        """A message that was sent at that moment was deleted."""
+        log = self.log(region, name)
+        if log is not None:
+            log.delete(sent, self.timeline.now())
+
+    def sent_before(self, region: str, name: str, moment: datetime) -> list[datetime]:
+        """When each message was sent that is there now and was before `moment`."""
+        queue = self.moto.backend("sqs", region).queues.get(name)
+        sent = [] if queue is None else [sent_at(message) for message in queue._messages]
+        return [each for each in sent if each < moment]
+
     def delete(self, region: str, name: str) -> None:
         """Start to delete a queue that exists; it answers until that has settled."""
         if (region, name) in self._name_free_at and self.held(region, name):
@@ -56,6 +86,9 @@ class Queues:
 
         def settle() -> None:
             self.moto.backend("sqs", region).queues.pop(name, None)
+            log = self.log(region, name)
+            if log is not None:
+                log.ended = self.timeline.now()
 
         if timings.queue_delete_settle > 0:
             self.timeline.schedule(timings.queue_delete_settle, settle)
@@ -66,3 +99,8 @@ class Queues:
         """Whether a name was deleted too recently to be used again."""
         free_at = self._name_free_at.get((region, name))
         return free_at is not None and self.timeline.now() < free_at
+
+
+def sent_at(message: Any) -> datetime:
+    """When one of moto's messages was sent."""
+    return datetime.fromtimestamp(float(message.sent_timestamp) / 1000, UTC)

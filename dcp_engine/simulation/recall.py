@@ -14,9 +14,13 @@ PAGED: Mapping[str, tuple[str, str]] = {
     "ec2:DescribeSpotFleetInstances": ("ActiveInstances", "NextToken"),
     "ec2:DescribeSpotFleetRequestHistory": ("HistoryRecords", "NextToken"),
     "ec2:DescribeInstances": ("Reservations", "NextToken"),
+    "ec2:DescribeVolumes": ("Volumes", "NextToken"),
+    "ec2:DescribeSpotPriceHistory": ("SpotPriceHistory", "NextToken"),
     "ecs:ListTaskDefinitions": ("taskDefinitionArns", "nextToken"),
     "ecs:ListContainerInstances": ("containerInstanceArns", "nextToken"),
     "cloudwatch:DescribeAlarms": ("MetricAlarms", "NextToken"),
+    "cloudwatch:GetMetricData": ("MetricDataResults", "NextToken"),
+    "logs:FilterLogEvents": ("events", "nextToken"),
     "logs:DescribeLogGroups": ("logGroups", "nextToken"),
     "logs:DescribeExportTasks": ("exportTasks", "nextToken"),
 }
@@ -70,7 +74,8 @@ def _reads(request: AwsRequest) -> bool:
 
 
 def _key(request: AwsRequest) -> str:
-    # A moment from which on something is wanted moves from call to call.
-    params = {name: value for name, value in request.params.items() if name != "StartTime"}
+    # The moments between which something is wanted move from call to call.
+    moments = {"StartTime", "EndTime", "startTime", "endTime"}
+    params = {name: value for name, value in request.params.items() if name not in moments}
     asked = json.dumps(params, sort_keys=True, default=str)
     return f"{request.region} {request.service}:{request.operation} {asked}"

@@ -40,6 +40,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "queues": "queue",
     "services": "service",
     "task_definitions": "task definition",
+    "volumes": "volume",
 }
 
 _ENDINGS: Final[Mapping[Cause, str]] = {

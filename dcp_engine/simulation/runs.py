@@ -33,6 +33,10 @@ class Scenario:
     """How the first machines behave, in order of launch; the probabilities rule the rest."""
     poison_jobs: frozenset[int] = frozenset()
     """Indices of jobs that fail each time they are tried."""
+    disk_fills: frozenset[int] = frozenset()
+    """Indices of machines, in order of launch, whose disk fills up with each job."""
+    memory_fills: frozenset[int] = frozenset()
+    """The same of their memory."""
     job_duration: tuple[float, float] | None = None
     """Seconds per job, shortest and longest; None for the world's own."""
     capacity_limit: int | None = None
@@ -66,9 +70,11 @@ class RunPlan:
     queue_name: str
     cluster: str
     service: str
+    bucket: str
     log_group: str
     fleet_ids: list[str]
     scenario: Scenario
+    types: tuple[str, ...] = ("m5.xlarge",)
     stats: RunStats = field(default_factory=RunStats)
 
     @property

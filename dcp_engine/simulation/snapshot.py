@@ -1,6 +1,7 @@
 """Everything the simulated account holds, as plain data to compare."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +23,9 @@ def snapshot(aws: SimulatedAws) -> Snapshot:
     """What AWS holds in the region at this moment.
 
     Kinds: alarms, clusters, container_instances, dashboards, exports, fleets, instances,
-    log_groups, objects, queues, services, task_definitions. Services are named `cluster/service`,
-    objects `bucket/key`. Terminated instances, INACTIVE services, clusters and task definitions,
-    and ended fleets are shown with their state, as AWS does.
+    log_groups, objects, queues, services, task_definitions, volumes. Services are named
+    `cluster/service`, objects `bucket/key`. Terminated instances, INACTIVE services, clusters and
+    task definitions, and ended fleets are shown with their state, as AWS does.
     """
     world = aws.world
     with world.timeline.lock:
@@ -42,12 +43,21 @@ def snapshot(aws: SimulatedAws) -> Snapshot:
             "queues": _queues(aws),
             "services": _services(aws),
             "task_definitions": _task_definitions(aws),
+            "volumes": _volumes(aws),
         }
 
 
 def _alarms(aws: SimulatedAws) -> dict[str, Any]:
     alarms = aws.world.moto.backend("cloudwatch", aws.region).alarms
-    return {name: {"actions": list(alarm.alarm_actions)} for name, alarm in alarms.items()}
+    return {
+        name: {
+            "actions": list(alarm.alarm_actions),
+            "armed": bool(alarm.actions_enabled),
+            "threshold": alarm.threshold,
+            "seconds": (alarm.period or 0) * alarm.evaluation_periods,
+        }
+        for name, alarm in alarms.items()
+    }
 
 
 def _dashboards(aws: SimulatedAws) -> dict[str, Any]:
@@ -119,6 +129,17 @@ def _instances(aws: SimulatedAws) -> dict[str, Any]:
     }
 
 
+def _volumes(aws: SimulatedAws) -> dict[str, Any]:
+    ec2 = aws.world.moto.backend("ec2", aws.region)
+    return {
+        volume.id: {
+            "of": volume.attachment.instance_id if volume.attachment else None,
+            "tags": dict(ec2.tags.get(volume.id, {})),
+        }
+        for volume in ec2.volumes.values()
+    }
+
+
 def _log_groups(aws: SimulatedAws) -> dict[str, Any]:
     groups = aws.world.moto.backend("logs", aws.region).groups
     return {
@@ -186,6 +207,9 @@ def belonging_to(taken: Snapshot, launch: Launch) -> tuple[Snapshot, Snapshot]:
             for name in taken["task_definitions"]
             if name.rpartition(":")[0] == launch.task_family
         },
+        "volumes": {
+            name for name, volume in taken["volumes"].items() if volume["of"] in launch.instance_ids
+        },
     }
     own: Snapshot = {}
     others: Snapshot = {}
@@ -203,7 +227,11 @@ def _own_objects(
         start = f"{task['bucket']}/{task['prefix']}/"
         own.add(f"{start}aws-logs-write-test")
         own |= {key for key in taken["objects"] if key.startswith(f"{start}{task_id}/")}
-    return own
+    account = re.compile(
+        f"{re.escape(launch.bucket)}/exportedlogs/{re.escape(launch.log_group)}/"
+        rf"{re.escape(launch.app_name)}-[0-9a-f]{{8}}/(?:report\.html|summary\.json|monitor\.json)"
+    )
+    return own | {key for key in taken["objects"] if account.fullmatch(key)}
 
 
 def as_text(taken: Snapshot) -> str:

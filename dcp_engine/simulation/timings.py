@@ -41,6 +41,12 @@ class Timings:
     """Between two looks of a worker that found no message."""
     idle_alarm_after: float = 900.0
     """15 one-minute periods of CPU below 1 per cent."""
+    metric_lag: float = 90.0
+    """From the end of a minute, or of five, to what CloudWatch knows of it."""
+    alarm_evaluation: float = 60.0
+    """From placing an alarm to its first look at what there is."""
+    warning_interval: float = 600.0
+    """Between two times that a machine writes down that something is nearly full."""
     queue_delete_settle: float = 60.0
     """SQS: deleting takes up to 60 seconds, in which the queue still answers."""
     queue_name_hold: float = 60.0
@@ -67,6 +73,9 @@ class Timings:
             job_duration=(0.5, 1.5),
             poll_interval=0.2,
             idle_alarm_after=4.0,
+            metric_lag=0.2,
+            alarm_evaluation=0.2,
+            warning_interval=1.0,
             queue_delete_settle=0.5,
             queue_name_hold=0.5,
             service_drain=0.4,
@@ -89,6 +98,8 @@ class Timings:
             history_lag=0.0,
             job_duration=job_duration,
             poll_interval=1.0,
+            metric_lag=0.0,
+            alarm_evaluation=0.0,
             queue_delete_settle=0.0,
             queue_name_hold=0.0,
             service_drain=0.0,

@@ -19,7 +19,7 @@ from dcp_engine.simulation.service_models import ServiceModels
 
 _CREDENTIAL = re.compile(r"Credential=([^/\s,]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 _SERVICE_OF_SIGNING_NAME: Mapping[str, str] = {"monitoring": "cloudwatch"}
-_MODELLED = frozenset({"cloudwatch", "ec2", "ecs", "logs", "sqs", "sts"})
+_MODELLED = frozenset({"cloudwatch", "ec2", "ecs", "iam", "logs", "sqs", "sts"})
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,8 @@ def _xml(status: int, content: str) -> Reply:
 _BUCKET_SUBRESOURCES: Mapping[tuple[str, str], str] = {
     ("GET", "location"): "GetBucketLocation",
     ("GET", "policy"): "GetBucketPolicy",
+    ("GET", "encryption"): "GetBucketEncryption",
+    ("PUT", "encryption"): "PutBucketEncryption",
     ("PUT", "policy"): "PutBucketPolicy",
     ("DELETE", "policy"): "DeleteBucketPolicy",
     ("POST", "delete"): "DeleteObjects",

@@ -209,6 +209,7 @@ def leftovers(own: Snapshot) -> dict[str, Any]:
         "services": lambda service: service["status"] in {"INACTIVE", "DRAINING"},
         "clusters": lambda cluster: cluster["status"] == "INACTIVE",
         "task_definitions": lambda task: task["status"] == "INACTIVE",
+        "volumes": lambda volume: own["instances"][volume["of"]]["state"] == "shutting-down",
     }
     stays = {"log_groups", "objects", "exports"}
     return {

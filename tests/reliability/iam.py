@@ -80,9 +80,25 @@ class Iam:
                 for fleet in params["SpotFleetRequestIds"]:
                     yield label, self._ec2_fleet(fleet), {}
             case "CreateTags" | "DeleteTags":
-                keys = tuple(str(tag["Key"]) for tag in params.get("Tags", ()))
-                for fleet in params["Resources"]:
-                    yield label, self._ec2_fleet(fleet), {"aws:TagKeys": keys}
+                tags = {str(tag["Key"]): tag.get("Value", "") for tag in params.get("Tags", ())}
+                asked: Context = {"aws:TagKeys": tuple(tags)} | {
+                    f"aws:RequestTag/{key}": (str(value),) for key, value in tags.items()
+                }
+                for resource in params["Resources"]:
+                    yield label, self._ec2(resource), {**asked, **self._tags(resource)}
+            case "PutMetricAlarm":
+                actions = tuple(map(str, params["AlarmActions"]))
+                alarm = self._arn("cloudwatch", f"alarm:{params['AlarmName']}")
+                yield label, alarm, {"cloudwatch:AlarmActions": actions}
+                role = "aws-service-role/events.amazonaws.com/AWSServiceRoleForCloudWatchEvents"
+                yield (
+                    "iam:CreateServiceLinkedRole",
+                    f"arn:aws:iam::{self._aws.account}:role/{role}",
+                    {"iam:AWSServiceName": ("events.amazonaws.com",)},
+                )
+            case "FilterLogEvents":
+                group = f"log-group:{params['logGroupName']}:log-stream:"
+                yield label, self._arn("logs", group), {}
             case "TerminateInstances":
                 for instance in params["InstanceIds"]:
                     yield label, self._arn("ec2", f"instance/{instance}"), self._tags(instance)
@@ -120,7 +136,7 @@ class Iam:
                 yield label, self._arn("logs", group), {}
                 written = f"{params['destinationPrefix']}/aws-logs-write-test"
                 yield "s3:PutObject", f"arn:aws:s3:::{params['destination']}/{written}", {}
-            case "HeadObject" | "DeleteObject":
+            case "HeadObject" | "DeleteObject" | "PutObject":
                 action = {"HeadObject": "s3:GetObject"}.get(name, label)
                 bucket = f"arn:aws:s3:::{params['Bucket']}"
                 yield action, f"{bucket}/{params['Key']}", {}
@@ -134,6 +150,11 @@ class Iam:
 
     def _ec2_fleet(self, fleet_id: str) -> str:
         return self._arn("ec2", f"spot-fleet-request/{fleet_id}")
+
+    def _ec2(self, resource: str) -> str:
+        """Amazon EC2 user guide, "Resource IDs": what a resource is tells its id's beginning."""
+        kinds = {"sfr": "spot-fleet-request", "i": "instance", "vol": "volume"}
+        return self._arn("ec2", f"{kinds[resource.partition('-')[0]]}/{resource}")
 
     def _tags(self, instance_id: str) -> Context:
         tags = self._aws.world.moto.backend("ec2", self._aws.region).tags.get(instance_id, {})
@@ -165,6 +186,8 @@ def _operator(operator: str, values: tuple[str, ...] | None, wanted: Any) -> boo
     match operator:
         case "StringLike":
             return any(_like(pattern, value) for value in values or () for pattern in wanted)
+        case "ForAllValues:StringLike":
+            return all(any(_like(each, value) for each in wanted) for value in values or ())
         case "ForAllValues:StringEquals":
             return all(value in wanted for value in values or ())
         case "Null":

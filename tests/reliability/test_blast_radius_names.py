@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dcp_engine import monitor_file
 from dcp_engine.aws import operations as op
-from dcp_engine.aws.gate import Gate
+from dcp_engine.aws.gate import Gate, account_keys, idle_alarm
 from dcp_engine.aws.operations import Operation
 from dcp_engine.aws_names import LONGEST_APP_NAME, app_name_trouble
 from dcp_engine.driver_tag import KEY
@@ -144,6 +145,9 @@ def endings(
     )
     yield op.CANCEL_FLEETS, {"SpotFleetRequestIds": fleets, "TerminateInstances": True}, None
     yield op.TERMINATE_INSTANCES, {"InstanceIds": [machine]}, None
+    for key in account_keys(run):
+        object_ = {"Bucket": names.bucket, "Key": key}
+        yield op.PUT_OBJECT, {**object_, "Body": b"", "ContentType": "text/html"}, None
     yield op.CREATE_TAGS, {"Resources": fleets, "Tags": mark}, None
     yield op.DELETE_TAGS, {"Resources": fleets, "Tags": mark}, None
     yield op.UPDATE_SERVICE, {**own, "desiredCount": 0}, None
@@ -160,6 +164,17 @@ def endings(
     yield op.DISABLE_ALARM_ACTIONS, {"AlarmNames": [names.queue_alarms[1]]}, None
     yield op.DELETE_DASHBOARDS, {"DashboardNames": [names.dashboard]}, None
     yield op.DELETE_OBJECT, {"Bucket": names.bucket, "Key": names.monitor_key}, None
+
+
+def services(
+    run: Run, machine: str
+) -> Iterator[tuple[Operation, dict[str, Any], dict[str, str] | None]]:
+    """Every call that is made for machines that work, and for no others."""
+    name, volume = [{"Key": "Name", "Value": run.names.worker}], f"vol-{machine[2:]}"
+    yield op.PUT_ALARM, idle_alarm(run, machine), None
+    yield op.LABEL_MACHINES, {"Resources": [machine], "Tags": name}, None
+    yield op.LABEL_MACHINES, {"Resources": [volume], "Tags": name}, {volume: machine}
+    yield op.END_UNJOINED, {"InstanceIds": [machine]}, None
 
 
 @settings(deadline=None, max_examples=100)
@@ -189,11 +204,18 @@ def test_no_gate_opens_for_what_another_run_calls_its_own(
     for operation, params, behind in endings(neighbour, other):
         with pytest.raises(NotOurs):
             gate.check(operation, params, about=behind)
+    run, neighbour = (replace(each, state=State.RUNNING) for each in (run, neighbour))
+    gate = Gate(lambda: run, lambda: [machine], end_unjoined=True)
+    for operation, params, behind in services(run, machine):
+        gate.check(operation, params, about=behind)
+    for operation, params, behind in services(neighbour, other):
+        with pytest.raises(NotOurs):
+            gate.check(operation, params, about=behind)
 
 
 def test_the_endings_are_all_that_changes_and_no_copy_of_it_is_made() -> None:
     run = a_run("Exp1", 1, "lab")
-    tried = {operation.label for operation, _, _ in endings(run, "i-0123abcd")}
+    calls = (*endings(run, "i-0123abcd"), *services(run, "i-0123abcd"))
     # A cluster may be shared; an export copies the logs to the run's own bucket.
-    left = {op.DELETE_CLUSTER.label, op.CREATE_EXPORT_TASK.label}
-    assert tried | left == {each.label for each in op.OPERATIONS if each.changes}
+    left = {op.DELETE_CLUSTER, op.CREATE_EXPORT_TASK}
+    assert {call[0] for call in calls} | left == {each for each in op.OPERATIONS if each.changes}

@@ -21,6 +21,7 @@ from tests.reliability.crash_points import (
     points,
 )
 from tests.reliability.crash_story import NAME, SETTINGS, Story, Teller
+from tests.reliability.overseer import Overseer
 
 MakeStory = Callable[[], Story]
 
@@ -29,7 +30,8 @@ MakeStory = Callable[[], Story]
 def tell(aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path) -> MakeStory:
     def begin() -> Story:
         teller = Teller()
-        return Story(aws, make_rig(SETTINGS, plugins={"teller": teller}), teller, tmp_path)
+        plugins = {"teller": teller, "overseer": Overseer()}
+        return Story(aws, make_rig(SETTINGS, plugins=plugins), teller, tmp_path)
 
     return begin
 

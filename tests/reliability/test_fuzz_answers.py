@@ -15,13 +15,14 @@ from dcp_engine.aws.operations import OPERATIONS
 from dcp_engine.aws.session import Sessions
 from dcp_engine.errors import AwsError, NotOurs
 from dcp_engine.model import Run, State
-from dcp_engine.ports import Aws, ContainerInstance
+from dcp_engine.ports import Aws, ContainerInstance, MetricQuery
 from dcp_engine.simulation.launch import launch_run
-from dcp_engine.simulation.runs import Scenario
+from dcp_engine.simulation.runs import Behaviour, Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
 from tests.reliability.garble import garbled
+from tests.reliability.overseer import FIVE_MINUTES, Overseer
 from tests.unit.aws.conftest import REGION, Bench, Line, Reply, isolate
 
 Call = Callable[[Aws, Run, tuple[str, ...]], object]
@@ -32,6 +33,8 @@ def _span(run: Run) -> tuple[datetime, datetime]:
 
 
 CALLS: dict[str, Call] = {
+    "machines.label": lambda aws, run, machines: aws.machines.label(machines, ()),
+    "alarms.place": lambda aws, run, machines: aws.alarms.place(machines[0]),
     "identity": lambda aws, run, _: aws.identity.account(),
     "queue.look": lambda aws, run, _: aws.queue.look(None),
     "queue.dead_letters": lambda aws, run, _: aws.queue.dead_letters(
@@ -47,6 +50,9 @@ CALLS: dict[str, Call] = {
     "capacity.cancel": lambda aws, run, _: aws.capacity.cancel(run.fleet_ids),
     "capacity.claim": lambda aws, run, _: aws.capacity.claim(run.fleet_ids, "x"),
     "machines.of_fleets": lambda aws, run, _: aws.machines.of_fleets(run.fleet_ids),
+    "capacity.prices": lambda aws, run, _: aws.capacity.prices(["m5.xlarge"], *_span(run)),
+    "machines.facts": lambda aws, run, _: aws.machines.facts(run.fleet_ids),
+    "machines.volumes": lambda aws, run, machines: aws.machines.volumes(machines),
     "machines.states": lambda aws, run, machines: aws.machines.states(machines),
     "service.describe": lambda aws, run, _: aws.service.describe(),
     "service.scale_to_zero": lambda aws, run, _: aws.service.scale_to_zero(),
@@ -57,6 +63,7 @@ CALLS: dict[str, Call] = {
     ),
     "service.cluster": lambda aws, run, _: aws.service.cluster(),
     "service.container_instances": lambda aws, run, _: aws.service.container_instances(),
+    "service.joined": lambda aws, run, machines: aws.service.joined(machines),
     "service.deregister_container_instance": lambda aws, run, machines: (
         aws.service.deregister_container_instance(
             ContainerInstance(
@@ -67,9 +74,21 @@ CALLS: dict[str, Call] = {
     ),
     "service.delete_cluster": lambda aws, run, _: aws.service.delete_cluster(),
     "alarms.of_machines": lambda aws, run, _: aws.alarms.of_machines(),
+    "alarms.of_these": lambda aws, run, machines: aws.alarms.of_these(machines),
     "alarms.queue_alarms": lambda aws, run, _: aws.alarms.queue_alarms(),
     "alarms.delete": lambda aws, run, _: aws.alarms.delete(run.names.queue_alarms),
     "alarms.delete_dashboard": lambda aws, run, _: aws.alarms.delete_dashboard(),
+    "metrics.data": lambda aws, run, machines: aws.metrics.data(
+        [
+            MetricQuery(
+                namespace="AWS/EC2", metric="CPUUtilization", dimensions=(("InstanceId", each),)
+            )
+            for each in machines
+        ],
+        *_span(run),
+        FIVE_MINUTES,
+    ),
+    "logs.search": lambda aws, run, _: aws.logs.search("Exp1", "x", *_span(run), most=10),
     "logs.group_seen_at": lambda aws, run, _: aws.logs.group_seen_at("Exp1"),
     "logs.start_export": lambda aws, run, _: aws.logs.start_export(
         "Exp1", *_span(run), "exportedlogs/Exp1"
@@ -79,6 +98,7 @@ CALLS: dict[str, Call] = {
         "Exp1", *_span(run), "exportedlogs/Exp1"
     ),
 }
+FOR_THE_LIVING = {"machines.label", "alarms.place"}
 
 
 class Recording:
@@ -123,10 +143,10 @@ def live(recording: Recording, directory: Path, patch: pytest.MonkeyPatch) -> No
             cluster="lab",
             bucket="lab-bucket",
             auto_monitor=True,
-            scenario=Scenario(job_duration=(700.0, 800.0)),
+            scenario=Scenario(job_duration=(700.0, 800.0), script=(Behaviour.NEVER_STARTS,)),
             visibility_timeout=1000,
         )
-        rig = Rig(aws, clock, directory / "computer")
+        rig = Rig(aws, clock, directory / "computer", plugins={"overseer": Overseer()})
         run = rig.until_state(rig.register(launch, take_over=True).run, State.EXPORTED)
         recording.run = replace(run, state=State.TEARDOWN)
         recording.machines = tuple(machine.instance_id for machine in rig.store.machines(run.id))
@@ -173,6 +193,8 @@ def outcome(wire: Wire, name: str, garble: Callable[[str, Reply], Reply]) -> obj
     Anything else is raised, and fails the test.
     """
     bench = wire.bench()
+    if name in FOR_THE_LIVING:
+        bench.watching()
     # The first queue that was asked for is the run's, the last its dead-letter queue.
     turn = 0 if name == "queue.look" else -1
     for label, replies in wire.recording.replies.items():

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import dcp_engine
 from dcp_engine import monitor_file, permissions
 from dcp_engine.aws import operations
+from dcp_engine.aws.gate import ACCOUNT_FILES
 from dcp_engine.aws.operations import OPERATIONS, Operation
 from dcp_engine.cli.root import PROGRAM, cli
 from dcp_engine.defaults import Settings
@@ -26,9 +27,10 @@ from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig, leftovers
 from tests.reliability.iam import Iam
+from tests.reliability.overseer import Overseer
 
 LABELS = {operation.label for operation in OPERATIONS}
-READS = ("Describe", "Get", "List", "Head")
+READS = ("Describe", "Get", "List", "Head", "Filter")
 
 
 def printed(*args: str) -> dict[str, Any]:
@@ -47,7 +49,9 @@ def launched(aws: SimulatedAws, directory: Path, app_name: str = "Exp1") -> Laun
         directory=directory,
         cluster=f"{app_name}Lab",
         auto_monitor=True,
-        scenario=Scenario(job_duration=(800.0, 900.0), script=(Behaviour.CRASHES,)),
+        scenario=Scenario(
+            job_duration=(800.0, 900.0), script=(Behaviour.CRASHES, Behaviour.NEVER_STARTS)
+        ),
         visibility_timeout=1000,
     )
 
@@ -78,8 +82,9 @@ def released(rig: Rig, launch: Launch) -> None:
 
 
 def test_every_declared_operation_is_called_every_permission_needed_and_no_other(
-    aws: SimulatedAws, rig: Rig, clock: VirtualClock, tmp_path: Path
+    aws: SimulatedAws, make_rig: Callable[..., Rig], clock: VirtualClock, tmp_path: Path
 ) -> None:
+    rig = make_rig(plugins={"overseer": Overseer()})
     launch = launched(aws, tmp_path)
     other = launched(aws, tmp_path / "other", "Exp2")
     iam = Iam(aws, printed())
@@ -91,8 +96,9 @@ def test_every_declared_operation_is_called_every_permission_needed_and_no_other
 
 
 def test_the_policy_of_one_run_is_enough_for_it_and_opens_no_neighbours_door(
-    aws: SimulatedAws, rig: Rig, clock: VirtualClock, tmp_path: Path
+    aws: SimulatedAws, make_rig: Callable[..., Rig], clock: VirtualClock, tmp_path: Path
 ) -> None:
+    rig = make_rig(plugins={"overseer": Overseer()})
     launch = launched(aws, tmp_path)
     neighbours = launch_neighbours(aws, "Exp1", tmp_path / "neighbours")
     clock.advance(200)
@@ -123,7 +129,8 @@ def test_the_policy_of_a_registered_run_is_its_account_and_region(
     for resource in own:
         _, partition, service, region, account, _ = resource.split(":", 5)
         assert partition == "aws"
-        assert region == ("" if service == "s3" or ":dashboard/" in resource else run.region)
+        everywhere = service in {"s3", "iam"} or ":dashboard/" in resource
+        assert region == ("" if everywhere else run.region)
         assert account == ("" if service == "s3" else run.account)
     assert f"arn:aws:sqs:{run.region}:{run.account}:Exp1DeadMessages" in own
     iam = Iam(aws, document)
@@ -145,16 +152,23 @@ def changes_of(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "ecs:UpdateService", own
     yield "ecs:DeleteService", own
     yield "ecs:DeleteCluster", {"cluster": names.cluster}
+    name = {"Key": "Name", "Value": names.worker}
+    yield "ec2:CreateTags", {"Resources": ["i-0123456789abcdef0"], "Tags": [name]}
+    end = "arn:aws:swf:us-east-1:123456789012:action/actions/AWS_EC2.InstanceId.Terminate/1.0"
+    alarm = names.alarm("i-0123456789abcdef0")
+    yield "cloudwatch:PutMetricAlarm", {"AlarmName": alarm, "AlarmActions": [end]}
     yield "cloudwatch:DeleteAlarms", {"AlarmNames": [names.alarm("i-0123456789abcdef0")]}
     yield "cloudwatch:DisableAlarmActions", {"AlarmNames": list(names.queue_alarms)}
     yield "cloudwatch:DeleteDashboards", {"DashboardNames": [names.dashboard]}
+    for file in ACCOUNT_FILES:
+        key = f"exportedlogs/{names.log_group}/{names.app_name}-0123abcd/{file}"
+        yield "s3:PutObject", {"Bucket": names.bucket, "Key": key}
     yield "s3:DeleteObject", {"Bucket": names.bucket, "Key": names.monitor_key}
 
 
 def refused_all(iam: Iam, calls: Iterator[tuple[str, Mapping[str, Any]]]) -> None:
     for label, params in calls:
-        allowed = [q for q in iam.questions(label, params) if iam.allows(q)]
-        assert allowed == []
+        assert not all(iam.allows(question) for question in iam.questions(label, params)), label
 
 
 def test_a_policy_lets_nobody_touch_other_tags_or_other_machines(
@@ -167,26 +181,40 @@ def test_a_policy_lets_nobody_touch_other_tags_or_other_machines(
     stranger = aws.client("ec2").run_instances(
         ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1
     )
+    stranger_id = stranger["Instances"][0]["InstanceId"]
+    name = {"Key": "Name", "Value": "Exp1Worker"}
+    end = "arn:aws:swf:us-east-1:123456789012:action/actions/AWS_EC2.InstanceId.Terminate/1.0"
+    alarm = {"AlarmName": "Exp1_i-0123abcd", "AlarmActions": [end]}
     for label, params in (
         ("ec2:DeleteTags", fleet),
         ("ec2:DeleteTags", {**fleet, "Tags": [{"Key": "Name"}]}),
         ("ec2:CreateTags", {**fleet, "Tags": [mark, {"Key": "Name", "Value": "x"}]}),
-        ("ec2:TerminateInstances", {"InstanceIds": [stranger["Instances"][0]["InstanceId"]]}),
+        ("ec2:TerminateInstances", {"InstanceIds": [stranger_id]}),
+        ("ec2:CreateTags", {"Resources": [stranger_id], "Tags": [name]}),
+        ("ec2:CreateTags", {"Resources": [launch.fleet_id], "Tags": [name]}),
+        ("ec2:CreateTags", {"Resources": ["vol-0123abcd"], "Tags": [{**name, "Value": "mine"}]}),
+        ("ec2:CreateTags", {"Resources": ["vol-0123abcd"], "Tags": [name, mark]}),
+        ("cloudwatch:PutMetricAlarm", {**alarm, "AlarmName": "Billing"}),
+        ("cloudwatch:PutMetricAlarm", {**alarm, "AlarmActions": ["arn:aws:sns:x:y:z"]}),
     ):
-        assert not any(iam.allows(question) for question in iam.questions(label, params))
-    allowed = iam.questions("ec2:DeleteTags", {**fleet, "Tags": [mark]})
-    assert all(iam.allows(question) for question in allowed)
+        assert not all(iam.allows(question) for question in iam.questions(label, params))
+    for label, params in (
+        ("ec2:DeleteTags", {**fleet, "Tags": [mark]}),
+        ("ec2:CreateTags", {"Resources": ["vol-0123abcd"], "Tags": [name]}),
+        ("cloudwatch:PutMetricAlarm", alarm),
+    ):
+        assert all(iam.allows(question) for question in iam.questions(label, params)), label
 
 
 def test_reading_alone_is_enough_to_watch_and_all_of_it_is_needed(
     aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
-    rig = make_rig(Settings(alarm_sweep_interval=timedelta(minutes=10)))
+    settings = Settings(alarm_sweep_interval=timedelta(minutes=10))
+    rig = make_rig(settings, plugins={"overseer": Overseer()})
     launch = launched(aws, tmp_path)
     iam = Iam(aws, printed("--read-only"))
     run = rig.register(launch).run
-    swept = "ec2:DescribeInstances"
-    done = rig.until(run, lambda _: aws.requests.count(swept) > 0, within=timedelta(hours=1))
+    done = rig.until(run, lambda _: iam.used == iam.granted, within=timedelta(hours=1))
     assert done.state.watches
     assert done.reading is not None
     assert done.fleets[0].observed_at is not None
@@ -242,7 +270,8 @@ def test_operations_are_made_in_the_table_alone_and_all_of_them_are_in_it() -> N
     )
     assert made == {"aws/operations.py"}
     constants = [each for each in vars(operations).values() if isinstance(each, Operation)]
-    assert sorted(each.label for each in constants) == sorted(LABELS)
+    assert {each.label for each in constants} == LABELS
+    assert sorted(constants, key=repr) == sorted(OPERATIONS, key=repr)
 
 
 def test_only_the_edge_calls_a_client_and_only_the_sessions_make_one() -> None:
@@ -261,10 +290,16 @@ def test_only_the_edge_calls_a_client_and_only_the_sessions_make_one() -> None:
 
 def test_every_permission_is_granted_by_one_statement() -> None:
     statements = permissions.policy(Scope())["Statement"]
-    granted = [action for statement in statements for action in statement["Action"]]
+    granted = [
+        (action, resource)
+        for statement in statements
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    ]
     assert len(granted) == len(set(granted))
     needed = {each.permission for each in OPERATIONS if each.permission}
-    assert set(granted) == needed | {"s3:ListBucket", "s3:PutObject"}
+    also = {"s3:ListBucket", "iam:CreateServiceLinkedRole"}
+    assert {action for action, _ in granted} == needed | also
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)

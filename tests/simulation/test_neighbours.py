@@ -26,6 +26,7 @@ KINDS = {
     "queues",
     "services",
     "task_definitions",
+    "volumes",
 }
 
 

@@ -57,8 +57,11 @@ def test_every_job_is_done_once_and_leaves_the_queue(
     assert launch.killed_while_working == []
     streams = client("logs").describe_log_streams(logGroupName="Plain")["logStreams"]
     assert [stream["logStreamName"] for stream in streams] == launch.jobs_sent
-    per_instance = client("logs").describe_log_streams(logGroupName="Plain_perInstance")
-    assert {s["logStreamName"] for s in per_instance["logStreams"]} == set(launch.instance_ids)
+    told = client("logs").filter_log_events(
+        logGroupName="Plain_perInstance", filterPattern='"Instance ID"'
+    )["events"]
+    assert {event["message"].split()[-1] for event in told} == set(launch.instance_ids)
+    assert len({event["logStreamName"] for event in told}) == len(launch.instance_ids)
 
 
 def test_a_worker_names_its_machine_and_places_its_alarm(
@@ -71,9 +74,16 @@ def test_a_worker_names_its_machine_and_places_its_alarm(
     )
     named = {i["InstanceId"] for r in answer["Reservations"] for i in r["Instances"]}
     assert named == set(launch.instance_ids)
+    for instance_id in named:
+        volumes = client("ec2").describe_volumes(
+            Filters=[{"Name": "attachment.instance-id", "Values": [instance_id]}]
+        )["Volumes"]
+        assert [each["Tags"] for each in volumes] == [[{"Key": "Name", "Value": "NamedWorker"}]] * 2
     alarms = client("cloudwatch").describe_alarms(AlarmNamePrefix="Named_i-")["MetricAlarms"]
     assert {alarm["AlarmName"] for alarm in alarms} == set(launch.alarm_names)
-    assert alarms[0]["AlarmActions"] == ["arn:aws:automate:us-east-1:ec2:terminate"]
+    assert alarms[0]["AlarmActions"] == [
+        "arn:aws:swf:us-east-1:123456789012:action/actions/AWS_EC2.InstanceId.Terminate/1.0"
+    ]
     assert alarms[0]["Threshold"] == 1.0
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from dcp_engine.app import App
 from dcp_engine.defaults import Settings
+from dcp_engine.loaded import Selection
 from dcp_engine.model import PluginRecord
 from dcp_engine.plugin_desk import PluginReport
 from dcp_engine.plugin_sources import in_file, installed, mark_of
 from dcp_engine.plugins import Plugins
-from dcp_engine.selection import Selection
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.distributions import TELLS, errors, install, write_plugin
