@@ -59,6 +59,7 @@ def test_what_fits_is_the_same() -> None:
         problems={"a": "b", "c": None},
         observations=[Observation(name="n", value=2.5, unit="m")],
         samples=(Sample(at=datetime(2030, 5, 17, tzinfo=UTC), values={"n": 2.5}, subject="i-1"),),
+        memory={"until": "then"},
     )
     assert duty_result(result) == result
     assert duty_result(None) == DutyResult()
