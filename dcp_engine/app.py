@@ -1,16 +1,13 @@
 """The composition root: what the command line may ask for, wired together once."""
 
 import os
-import random
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dcp_engine import at_stake, monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
@@ -20,14 +17,18 @@ from dcp_engine.errors import (
     Credentials,
     NoSuchRun,
     Refused,
+    StoreError,
     StoreUnwritable,
 )
-from dcp_engine.model import Event, Lease, Request, RequestKind, Run
-from dcp_engine.selection import Selection
+from dcp_engine.loaded import Selection
+from dcp_engine.model import Event, Lease, PluginRecord, Request, RequestKind, Run
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
-    from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.at_stake import AtStake
+    from dcp_engine.doctor.finding import Finding
+    from dcp_engine.engine import Engine
+    from dcp_engine.engine import TickReport as TickReport  # noqa: PLC0414 - for who calls `tick_all`
     from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
@@ -64,8 +65,10 @@ class App:
         clock: Clock | None = None,
         label: str = "dcp-engine",
         plugins: Selection | None = None,
+        insist: bool = False,
         crash: CrashPoint = no_crash,
     ) -> None:
+        """With `insist` plugins are loaded that are left alone for a time, too."""
         self.database = database
         self.settings = settings
         self._region = region
@@ -73,7 +76,9 @@ class App:
         self._clock = clock or SystemClock()
         self._label = label
         self._selection = plugins or Selection()
+        self._insist = insist
         self._crash = crash
+        self._called: Plugins | None = None
 
     # What needs the store alone.
 
@@ -139,7 +144,8 @@ class App:
 
         Raises BadInput, Refused, AwsError, StoreError.
         """
-        from dcp_engine.register import Registrar  # noqa: PLC0415 - only when asked for
+        from dcp_engine import monitor_file  # noqa: PLC0415 - only when asked for
+        from dcp_engine.register import Registrar  # noqa: PLC0415
 
         monitor = monitor_file.read(path)
         try:
@@ -172,6 +178,49 @@ class App:
         except StoreUnwritable as error:
             raise self._unwritable(name, error) from error
         return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
+
+    def tick_all(
+        self, names: Sequence[str], *, threads: int = 8
+    ) -> "dict[str, TickReport | Exception]":
+        """One tick of each of these runs, several at once; what each came to or raised."""
+        if len(names) == 1:
+            return {name: self._ticked(name) for name in names}
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for several alone
+
+        with suppress(StoreUnwritable):
+            # Made here, and not by several threads at the same time.
+            _ = self._engine
+        with ThreadPoolExecutor(threads) as pool:
+            return dict(zip(names, pool.map(self._ticked, names), strict=True))
+
+    def _ticked(self, name: str) -> "TickReport | Exception":
+        # What fails for one must not keep the others from their tick: they have machines too.
+        try:
+            return self.tick(name)
+        except Exception as error:  # noqa: BLE001 - it is said in words, or shown as a defect
+            return error
+
+    def watch(
+        self,
+        *,
+        stop: "Stop",
+        threads: int,
+        tell: Callable[[Run, Sequence[Event]], None],
+        warn: Callable[[str], None],
+        ready: Callable[[int], None],
+    ) -> None:
+        """Look after every run, each on its own clock, until `stop` says so.
+
+        At most `threads` runs are looked at at once. `tell` and `warn` are called from other
+        threads, one at a time; `ready` is told how many runs there are, whenever that changes.
+        Raises StoreError where the database cannot be opened.
+        """
+        from dcp_engine.lookout import Lookout  # noqa: PLC0415
+
+        lookout = Lookout(
+            self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
+        )
+        lookout.go(stop, threads=threads, ready=ready)
 
     def drive(
         self,
@@ -269,8 +318,10 @@ class App:
             "over when that one is gone."
         )
 
-    def at_stake(self, name: str) -> at_stake.AtStake:
+    def at_stake(self, name: str) -> "AtStake":
         """What an abort would lose, asked of AWS where the store does not know it."""
+        from dcp_engine import at_stake  # noqa: PLC0415 - only when asked for
+
         run = self.find(name)
         if known := at_stake.without_asking(run):
             return known
@@ -303,6 +354,41 @@ class App:
         waivable(run, step)
         return self._ask(run, RequestKind.WAIVE, step=step)
 
+    @property
+    def has_third_party(self) -> bool:
+        """Whether any plugin of somebody else's was loaded, or was tried to be."""
+        return self._called is not None and self._called.has_third_party
+
+    def hide(self, text: str) -> str:
+        """The text without what plugins keep secret."""
+        return text if self._called is None else self._called.hide(text)
+
+    def examine(self, subject: "Path | str | None" = None) -> "list[Finding]":
+        """What `dcp-engine doctor` finds, of a monitor file, of a run by its name, or of neither.
+
+        Nothing is changed in AWS and nothing written in the database. Raises BadInput, NoSuchRun,
+        Ambiguous, and StoreError where the database with the run of that name cannot be read.
+        """
+        from dcp_engine.doctor.asking import side_by_side  # noqa: PLC0415 - seldom asked for
+        from dcp_engine.doctor.examination import Examination  # noqa: PLC0415
+        from dcp_engine.doctor.memory import Memory  # noqa: PLC0415
+
+        memory = Memory(self.database)
+        doctor = Examination(
+            cloud=self._cloud,
+            clock=self._clock,
+            settings=self.settings,
+            memory=memory,
+            plugins=self.plugin_desk.lacking,
+            asking=side_by_side,
+            ignored_region=os.environ.get("AWS_REGION"),
+        )
+        if subject is None:
+            return doctor.of_computer()
+        if isinstance(subject, Path):
+            return doctor.of_file(subject)
+        return doctor.of_run(memory.asked(lambda store: self._find(store, subject)))
+
     @staticmethod
     def exit_code(run: Run) -> int:
         """0, 3 or 4, by the run's problems."""
@@ -321,6 +407,8 @@ class App:
         return self._engine_on(self._reader).unwritable(run, error)
 
     def _ask(self, run: Run, kind: RequestKind, **data: object) -> Run:
+        import uuid  # noqa: PLC0415 - who only looks needs none
+
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
         )
@@ -398,6 +486,8 @@ class App:
 
     @cached_property
     def _cloud(self) -> "Cloud":
+        import random  # noqa: PLC0415
+
         from dcp_engine.aws.cloud import BotoCloud  # noqa: PLC0415
 
         return BotoCloud(
@@ -417,9 +507,22 @@ class App:
         from dcp_engine.plugins import Plugins  # noqa: PLC0415
         from dcp_engine.settings import of_plugins  # noqa: PLC0415
 
-        plugins = Plugins(environ=of_plugins(os.environ))
-        plugins.load(from_package(BUILT_IN, __version__), self._selection)
+        plugins = self._called = Plugins(environ=of_plugins(os.environ))
+        resting = dict if self._insist else self._resting_plugins
+        plugins.load(from_package(BUILT_IN, __version__), self._selection, resting)
         return plugins
+
+    def _resting_plugins(self) -> dict[str, PluginRecord]:
+        """Those that are left out for a time, as any live run remembers it."""
+        from dcp_engine.plugin_records import LOAD, resting  # noqa: PLC0415
+
+        now, found = self._clock.now(), dict[str, PluginRecord]()
+        with suppress(StoreError, NoSuchRun):
+            for run in self._reader.runs(live=True):
+                for name, record in resting(run, LOAD, now).items():
+                    if name not in found or found[name].next_at < record.next_at:
+                        found[name] = record
+        return found
 
     @cached_property
     def plugin_desk(self) -> "PluginDesk":

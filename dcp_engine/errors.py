@@ -3,7 +3,8 @@
 Exit codes: 2 usage or bad input, 3 a problem that time may mend, 4 needs a person.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 EXIT_FINE = 0
 EXIT_BAD_INPUT = 2
@@ -41,9 +42,13 @@ class Refused(EngineError):
 
 
 class AwsError(EngineError):
-    """AWS said no, or could not be heard. `operation` is like `sqs:GetQueueAttributes`."""
+    """AWS said no, or could not be heard. `operation` is like `sqs:GetQueueAttributes`.
+
+    `told` is what a refusal's HTTP headers tell all the same: `date`, `x-amz-bucket-region`.
+    """
 
     exit_code = EXIT_TIME_MAY_MEND
+    told: Mapping[str, str] = {}
 
     def __init__(self, operation: str, code: str, message: str) -> None:
         self.operation = operation
@@ -96,6 +101,18 @@ class NotOurs(EngineError):
 
 class PluginFailed(EngineError):
     """A plugin did not do what it was asked for."""
+
+
+class Later(EngineError):
+    """What a plugin raises that knows when it may be asked again: `after` that time, and why.
+
+    From `notify` and `ticked` it is kept to, from a second to an hour. Elsewhere it is a failure as
+    any other.
+    """
+
+    def __init__(self, after: timedelta, reason: str) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class Hangs(EngineError):

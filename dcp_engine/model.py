@@ -46,6 +46,15 @@ class Ended(StrEnum):
     WAIVED = "waived"
 
 
+class Cancelled(StrEnum):
+    """What CancelSpotFleetRequests said of one fleet."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    NOT_CANCELLABLE = "not cancellable"
+    FAILED = "failed"
+
+
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """What a run's resources are called, as Distributed-CellProfiler's `run.py` names them."""
 
@@ -190,6 +199,7 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     queue_url: str | None = None
     queue_created_at: datetime | None = None
     queue_retention: timedelta | None = None
+    queue_visibility: timedelta | None = None
     dead_letter_queue_arn: str | None = None
     service_created_at: datetime | None = None
     task_definitions: tuple[str, ...] = ()
@@ -228,6 +238,21 @@ class DutyRecord(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     last_error: str | None = None
     memory: dict[str, Any] = {}
+
+
+class PluginRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A hook of a plugin that failed, and is not called before `next_at`.
+
+    `failures` is how often on end. `mark` tells what was tried, so that another version is tried at
+    once; None where that does not matter.
+    """
+
+    plugin: str
+    hook: str
+    next_at: datetime
+    failures: int = 0
+    error: str = ""
+    mark: str | None = None
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -354,6 +379,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     machines_ended_at: datetime | None = None
     outcome: Outcome | None = None
     duties: tuple[DutyRecord, ...] = ()
+    plugins: tuple[PluginRecord, ...] = ()
     observations: tuple[Observation, ...] = ()
     summary: dict[str, str] = {}
     steps: tuple[Step, ...] = ()

@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 
 from dcp_engine import driver_tag
+from dcp_engine.access import Wanted
 from dcp_engine.aws import operations as op
 from dcp_engine.aws.operations import Operation
 from dcp_engine.model import MonitorFile, Names, Run
 from dcp_engine.partition import partition
 
+_HEX = "0123456789abcdef0"
 _ANY = Names(app_name="*", cluster="*", queue="*", bucket="*", log_group="*")
 
 
@@ -72,7 +74,7 @@ class _Grant(msgspec.Struct, frozen=True, kw_only=True):
     """One statement: operations whose permission needs the same resources and conditions.
 
     `also` are actions that AWS asks for beside the operation's own. `watching` marks what is
-    needed before TEARDOWN already.
+    needed before TEARDOWN already, `examining` what no run needs, but `dcp-engine doctor` asks.
     """
 
     sid: str
@@ -81,18 +83,49 @@ class _Grant(msgspec.Struct, frozen=True, kw_only=True):
     condition: Callable[[Scope], Mapping[str, Any]] | None = None
     also: tuple[str, ...] = ()
     watching: bool = False
+    examining: bool = False
+
+    def actions(self) -> list[str]:
+        actions = {each.permission for each in self.operations} | {*self.also}
+        return sorted(action for action in actions if action is not None)
 
     def statement(self, scope: Scope) -> dict[str, Any]:
-        actions = {each.permission for each in self.operations} | {*self.also}
         statement: dict[str, Any] = {
             "Sid": self.sid,
             "Effect": "Allow",
-            "Action": sorted(action for action in actions if action is not None),
+            "Action": self.actions(),
             "Resource": list(dict.fromkeys(self.resources(scope))),
         }
         if self.condition is not None:
             statement["Condition"] = self.condition(scope)
         return statement
+
+    def wanted(self, scope: Scope) -> Wanted:
+        """The same as a question; what its conditions look at is as a run's own calls have it."""
+        conditions = self.condition(scope) if self.condition else {}
+        return Wanted(
+            actions=tuple(self.actions()),
+            resources=tuple(dict.fromkeys(map(_example, self.resources(scope)))),
+            context={
+                key: tuple(values)
+                for operator, keys in conditions.items()
+                for key, values in keys.items()
+                if operator != "Null"
+            },
+        )
+
+
+def _example(arn: str) -> str:
+    """One resource of those that an ARN with `*` at its end stands for.
+
+    What is asked about all alarms is asked so (`alarm:*`); a log group is one of its streams.
+    """
+    start = arn.removesuffix("*")
+    if start == arn or not start or start.endswith(":alarm:"):
+        return arn
+    if start.endswith(":"):
+        return f"{start}log-stream:"
+    return f"{start}i-{_HEX}" if start.endswith(":instance/") else f"{start}{_HEX}"
 
 
 def _anything(scope: Scope) -> Sequence[str]:
@@ -163,6 +196,16 @@ def _exports(scope: Scope) -> Sequence[str]:
 
 def _monitor_object(scope: Scope) -> Sequence[str]:
     return (scope.object(scope.names.monitor_key),)
+
+
+def _bucket(scope: Scope) -> Sequence[str]:
+    return (scope.bucket,)
+
+
+def _callers(scope: Scope) -> Sequence[str]:
+    # Users and roles belong to no region, and a role may have a path before its name.
+    start = f"arn:{partition(scope.region)}:iam::{scope.account}"
+    return (f"{start}:user/*", f"{start}:role/*")
 
 
 def _only_the_mark(scope: Scope) -> Mapping[str, Any]:
@@ -263,7 +306,7 @@ _GRANTS = (
         sid="TellMissingFromDenied",
         operations=(),
         also=("s3:ListBucket",),
-        resources=lambda scope: (scope.bucket,),
+        resources=_bucket,
     ),
     _Grant(
         sid="ShrinkAndStopFleets",
@@ -346,17 +389,54 @@ _GRANTS = (
         operations=(op.HEAD_OBJECT, op.DELETE_OBJECT),
         resources=_monitor_object,
     ),
+    _Grant(
+        sid="ExamineBucket",
+        operations=(op.GET_BUCKET_POLICY, op.GET_BUCKET_ENCRYPTION),
+        resources=_bucket,
+        examining=True,
+    ),
+    _Grant(
+        sid="ExamineDashboard",
+        operations=(op.GET_DASHBOARD,),
+        resources=_dashboard,
+        examining=True,
+    ),
+    _Grant(
+        sid="ExamineOwnPermissions",
+        operations=(op.GET_ROLE, op.SIMULATE_POLICY),
+        resources=_callers,
+        examining=True,
+    ),
 )
 
 
-def policy(scope: Scope, *, read_only: bool = False) -> dict[str, Any]:
+def policy(scope: Scope, *, read_only: bool = False, doctor: bool = False) -> dict[str, Any]:
     """The IAM policy document (IAM User Guide, "IAM JSON policy elements reference").
 
-    With `read_only` it allows to watch a run up to its teardown, and to change nothing.
+    With `read_only` it allows to watch a run up to its teardown, and to change nothing. With
+    `doctor` it also allows everything that an examination asks.
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            grant.statement(scope) for grant in _GRANTS if grant.watching or not read_only
-        ],
-    }
+    wanted = [
+        grant
+        for grant in _GRANTS
+        if (doctor if grant.examining else grant.watching or not read_only)
+    ]
+    return {"Version": "2012-10-17", "Statement": [grant.statement(scope) for grant in wanted]}
+
+
+def wanted(scope: Scope) -> tuple[Wanted, ...]:
+    """Everything that a run needs to be allowed, as questions about the caller's own policies.
+
+    What is about the same resources is one question.
+    """
+    questions: dict[tuple[object, ...], Wanted] = {}
+    for grant in _GRANTS:
+        asked = grant.wanted(scope)
+        about = asked.resources, tuple(asked.context.items())
+        if grant.examining:
+            continue
+        known = questions.get(about)
+        if known is not None:
+            asked = msgspec.structs.replace(known, actions=(*known.actions, *asked.actions))
+        questions[about] = asked
+    return tuple(questions.values())

@@ -4,7 +4,6 @@ Everything that is wrong, wherever it stands, is said at once, with its place an
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,9 @@ from dcp_engine.crash import CRASH_VARIABLE
 from dcp_engine.defaults import Settings
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
-from dcp_engine.selection import PLUGINS_VARIABLE, Choice, Selection, name_of, names_in, names_of
+from dcp_engine.loaded import Loaded, Selection
+from dcp_engine.selection import PLUGINS_VARIABLE, Choice, name_of, names_in, names_of
+from dcp_engine.setting_rules import RULES, Rule
 from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
 
 __all__ = [
@@ -34,23 +35,10 @@ CONFIG_VARIABLE = "DCP_ENGINE_CONFIG"
 RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, "DCP_ENGINE_DB", PLUGINS_VARIABLE, CRASH_VARIABLE})
 """Variables with the prefix that are not settings."""
 
+_TO_START = timedelta(minutes=5)
 _FILE_ONLY = ("db", "region", "profile")
 _PLUGIN_LISTS = ("plugins", "disable")
 _OF_A_PLUGIN = " (a plugin's variable is an error where that plugin is not installed)"
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings, and what else the file says; None where it is silent.
-
-    `db` is where the database is, `region` and `profile` are AWS's. Flags and variables for these
-    three are the command line's business and go before the file.
-    """
-
-    settings: Settings
-    db: Path | None = None
-    region: str | None = None
-    profile: str | None = None
-    plugins: Selection = Selection()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,89 +50,6 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     flag: str
     variable: str
-
-
-class _Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting's meaning and limits, with the words why a value past a limit is refused."""
-
-    meaning: str
-    least: timedelta | int | bool = timedelta(0)
-    too_little: str = "it cannot be negative"
-    most: timedelta | int | bool = timedelta(days=7)
-    too_much: str = "more than a week is more likely a slip of the unit, and machines are billed"
-
-
-_RULES: Mapping[str, _Rule] = {
-    "poll_interval": _Rule(
-        meaning="pause between two looks at a run while `monitor` or `resume` drives it",
-        least=timedelta(milliseconds=100),
-        too_little="AWS would throttle the calls",
-        most=timedelta(minutes=15),
-        too_much=(
-            "counts more than 30 minutes apart never confirm that the queue is empty, "
-            "and one of them may fail"
-        ),
-    ),
-    "alarm_sweep_interval": _Rule(meaning="pause between two clean-ups of dead machines' alarms"),
-    "downscale_interval": _Rule(
-        meaning="pause between two looks at whether the fleet asks for more than the jobs need"
-    ),
-    "cheapest_after": _Rule(
-        meaning="time from engaging cheapest mode until the requested capacity becomes 1"
-    ),
-    "empty_readings": _Rule(
-        meaning="consecutive counts of 0 jobs that confirm an empty queue",
-        least=2,
-        too_little="SQS counts are approximate, and one wrong 0 would stop working machines",
-        most=100,
-        too_much="each count is kept with the run",
-    ),
-    "empty_window": _Rule(meaning="time that these counts of 0 must span"),
-    "first_job_grace": _Rule(meaning="how long a queue may stay without a first job"),
-    "orphan_grace": _Rule(
-        meaning="time left to machines that may still be working although the queue looks empty"
-    ),
-    "watch_interval": _Rule(
-        meaning="pause between two looks at the machines: names, idle alarms, use, troubles"
-    ),
-    "ensure_alarms": _Rule(
-        meaning="whether a machine that lacks its idle alarm is given it", least=False, most=True
-    ),
-    "join_grace": _Rule(
-        meaning="how long a machine may be up before it has joined the ECS cluster",
-        least=timedelta(minutes=5),
-        too_little="machines take minutes to start",
-    ),
-    "end_unjoined": _Rule(
-        meaning="whether a machine that has not joined the cluster by then is ended",
-        least=False,
-        most=True,
-    ),
-    "log_settle": _Rule(
-        meaning="pause between the end of the machines and the export of their logs"
-    ),
-    "request_timeout": _Rule(
-        meaning="how long AWS may keep one call waiting",
-        least=timedelta(milliseconds=100),
-        too_little="no answer could come in time",
-        most=timedelta(minutes=5),
-        too_much="a dead connection would hold up the tick",
-    ),
-    "tick_deadline": _Rule(
-        meaning="the longest one look at a run may take, its actions included",
-        least=timedelta(seconds=1),
-        too_little="no look at a run would come to its end",
-        most=timedelta(hours=1),
-        too_much="a stuck tick would leave the run unwatched",
-    ),
-    "lease_ttl": _Rule(
-        meaning="how long a driver that falls silent keeps others away from its run",
-        least=timedelta(seconds=1),
-        too_little="the driver would lose the run while it works",
-        most=timedelta(days=1),
-        too_much="after a crash nobody on another computer could take the run over for that long",
-    ),
-}
 
 
 def load(
@@ -192,13 +97,13 @@ def describe() -> tuple[Described, ...]:
             flag=_flag(name),
             variable=_variable(name),
         )
-        for name, rule in _RULES.items()
+        for name, rule in RULES.items()
     )
 
 
 def of_plugins(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that may be a plugin's: `DCP_ENGINE_CHEAPEST_AFTER` is none of `cheapest`'s."""
-    ours = {*map(_variable, _RULES), *RESERVED_VARIABLES}
+    ours = {*map(_variable, RULES), *RESERVED_VARIABLES}
     return {name: text for name, text in environ.items() if name not in ours}
 
 
@@ -216,6 +121,8 @@ class _Gathered:
     def take_file(self, path: Path) -> None:
         """Take over the file's settings, and what else it says into `beside`."""
         try:
+            import tomllib  # noqa: PLC0415 - slow, and only where there is a file
+
             table = tomllib.loads(read_text(path))
         except BadInput as error:
             self.complaints.append(f"the configuration file: {error.what}")
@@ -225,7 +132,7 @@ class _Gathered:
             return
         for key, value in table.items():
             place = f"{shown(key)} in {shown(path)}"
-            if key in _RULES:
+            if key in RULES:
                 self._take(key, value, place)
             elif key in _FILE_ONLY:
                 self._take_beside(key, value, place, path)
@@ -234,11 +141,11 @@ class _Gathered:
             elif isinstance(value, dict):
                 self.plugins.tables[key] = value
             else:
-                self._unknown(place, key, (*_RULES, *_FILE_ONLY, *_PLUGIN_LISTS))
+                self._unknown(place, key, (*RULES, *_FILE_ONLY, *_PLUGIN_LISTS))
 
     def take_variables(self, environ: Mapping[str, str]) -> None:
         """Take over the settings of the environment."""
-        settings = {_variable(name): name for name in _RULES}
+        settings = {_variable(name): name for name in RULES}
         if PLUGINS_VARIABLE in environ:
             try:
                 self.plugins.only = names_of(environ[PLUGINS_VARIABLE])
@@ -260,10 +167,10 @@ class _Gathered:
         for name, value in flags.items():
             if value is None:
                 continue
-            if name in _RULES:
+            if name in RULES:
                 self._take(name, value, _flag(name))
             else:
-                self._unknown(shown(_flag(name)), _flag(name), map(_flag, _RULES))
+                self._unknown(shown(_flag(name)), _flag(name), map(_flag, RULES))
 
     def settings(self) -> Settings:
         """The settings, once those that depend on one another were compared."""
@@ -283,6 +190,16 @@ class _Gathered:
                 f"{self._said('lease_ttl', settings)} must be longer than "
                 f"{self._said('tick_deadline', settings)}: a second driver could take the run "
                 "over in the middle of a tick"
+            )
+        if (
+            not self._broken & {"end_unjoined", "join_grace"}
+            and settings.end_unjoined
+            and settings.join_grace < _TO_START
+        ):
+            self.complaints.append(
+                f"{self._said('join_grace', settings)} must be at least "
+                f"{format_duration(_TO_START)} where end_unjoined is set: machines take minutes to "
+                "start, and would be ended before they could join the cluster"
             )
         return settings
 
@@ -351,14 +268,14 @@ def _may_exist(path: Path) -> bool:
     return True
 
 
-def _allowed(rule: _Rule) -> str:
+def _allowed(rule: Rule) -> str:
     joint = "or" if isinstance(rule.least, bool) else "to"
     return f"{_written(rule.least)} {joint} {_written(rule.most)}"
 
 
 def _value(name: str, value: object) -> timedelta | int:
     """The setting's value in its own type and within its limits; raises BadInput with words."""
-    rule = _RULES[name]
+    rule = RULES[name]
     if isinstance(rule.least, bool):
         return _choice(value)
     found = _count(value) if isinstance(rule.least, int) else _span(value)

@@ -41,18 +41,29 @@ class Answer:
         emulators; one that is there and cannot be read raises Unreadable, since then nothing
         tells how old the answer is.
         """
+        return self.dated() or self._clock.now()
+
+    def dated(self) -> datetime | None:
+        """The same, None where there is no such header."""
         headers = self.body.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         if "date" not in headers:
-            return self._clock.now()
-        try:
-            moment = parsedate_to_datetime(headers["date"])
-        except (TypeError, ValueError, IndexError, OverflowError):
-            raise unreadable(self.operation, "its Date header is not a date") from None
-        return utc(moment)
+            return None
+        moment = http_date(headers["date"])
+        if moment is None:
+            raise unreadable(self.operation, "its Date header is not a date")
+        return moment
 
     def unreadable(self, why: str) -> Exception:
         """The error to raise where a part of it makes no sense."""
         return unreadable(self.operation, why)
+
+
+def http_date(text: str) -> datetime | None:
+    """A `Date` header's moment, None where it is none."""
+    try:
+        return utc(parsedate_to_datetime(text))
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
 
 
 def utc(moment: datetime) -> datetime:

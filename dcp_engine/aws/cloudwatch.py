@@ -109,6 +109,14 @@ class CloudWatchAlarms:
             return False
         return True
 
+    def dashboard(self) -> bool:
+        """Whether there is a dashboard of exactly the run's name."""
+        try:
+            self._edge.call(op.GET_DASHBOARD, DashboardName=self._run().names.dashboard)
+        except Missing:
+            return False
+        return True
+
     def _delete(self, names: list[str]) -> None:
         try:
             self._edge.call(op.DELETE_ALARMS, AlarmNames=names)

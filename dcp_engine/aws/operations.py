@@ -1,7 +1,7 @@
 """Every AWS operation the engine makes, declared in one table.
 
 What is not declared here cannot be called: the gate, the retries and the list of permissions a
-person has to grant are all derived from these declarations.
+person has to grant are all derived from these declarations. OPERATIONS is what runs need.
 """
 
 import msgspec
@@ -15,6 +15,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     the IAM action that allows it, None when everybody may. `token` is the paging token's key,
     called the same in the request and in the answer; None when the answer is one page. `purpose`
     tells apart two uses of one operation that are allowed at different times.
+
+    A `dry` one is sent with DryRun: EC2 answers with an error that tells whether it would have
+    been allowed, and does nothing (Amazon EC2 API Reference, "Common query parameters").
     """
 
     service: str
@@ -24,6 +27,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     permission: str | None
     token: str | None = None
     purpose: str = ""
+    dry: bool = False
 
     @property
     def label(self) -> str:
@@ -51,6 +55,12 @@ def _change(service: str, name: str, *required: str, purpose: str = "") -> Opera
         required=required,
         permission=f"{service}:{name}",
         purpose=purpose,
+    )
+
+
+def _dry(name: str) -> Operation:
+    return Operation(
+        service="ec2", name=name, permission=f"ec2:{name}", purpose="dry run", dry=True
     )
 
 
@@ -160,3 +170,37 @@ OPERATIONS: tuple[Operation, ...] = (
     PUT_OBJECT,
     DELETE_OBJECT,
 )
+
+
+# What only an examination by `dcp-engine doctor` asks; no run needs it.
+
+# Amazon S3 API Reference, HeadBucket: it needs s3:ListBucket.
+HEAD_BUCKET = _read("s3", "HeadBucket", permission="s3:ListBucket")
+GET_BUCKET_POLICY = _read("s3", "GetBucketPolicy", "Policy")
+# Amazon S3 API Reference, GetBucketEncryption.
+GET_BUCKET_ENCRYPTION = _read(
+    "s3",
+    "GetBucketEncryption",
+    "ServerSideEncryptionConfiguration",
+    permission="s3:GetEncryptionConfiguration",
+)
+GET_DASHBOARD = _read("cloudwatch", "GetDashboard", "DashboardName")
+GET_ROLE = _read("iam", "GetRole", "Role")
+SIMULATE_POLICY = _read("iam", "SimulatePrincipalPolicy", "EvaluationResults", token="Marker")
+DRY_DESCRIBE_FLEETS = _dry("DescribeSpotFleetRequests")
+DRY_CANCEL_FLEETS = _dry("CancelSpotFleetRequests")
+DRY_TERMINATE_INSTANCES = _dry("TerminateInstances")
+
+EXAMINATION: tuple[Operation, ...] = (
+    HEAD_BUCKET,
+    GET_BUCKET_POLICY,
+    GET_BUCKET_ENCRYPTION,
+    GET_DASHBOARD,
+    GET_ROLE,
+    SIMULATE_POLICY,
+    DRY_DESCRIBE_FLEETS,
+    DRY_CANCEL_FLEETS,
+    DRY_TERMINATE_INSTANCES,
+)
+
+EVERY_OPERATION: tuple[Operation, ...] = (*OPERATIONS, *EXAMINATION)

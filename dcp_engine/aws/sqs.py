@@ -54,9 +54,8 @@ class SqsQueue:
                     visible=visible, in_flight=in_flight, delayed=delayed, at=answer.at()
                 ),
                 dead_letter_queue_arn=_dead_letter_queue(answer, attributes),
-                retention=timedelta(seconds=_whole(answer, attributes, "MessageRetentionPeriod"))
-                if "MessageRetentionPeriod" in attributes
-                else None,
+                retention=_span(answer, attributes, "MessageRetentionPeriod"),
+                visibility_timeout=_span(answer, attributes, "VisibilityTimeout"),
             )
 
         return self._edge.read(op.GET_QUEUE_ATTRIBUTES, facts, QueueUrl=url, AttributeNames=["All"])
@@ -117,6 +116,11 @@ def _whole(answer: Answer, attributes: dict[str, str], key: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 12):
         raise answer.unreadable(f"{key} is not a number")
     return int(text)
+
+
+def _span(answer: Answer, attributes: dict[str, str], key: str) -> timedelta | None:
+    """A number of seconds, None where the answer does not carry it."""
+    return timedelta(seconds=_whole(answer, attributes, key)) if key in attributes else None
 
 
 def _dead_letter_queue(answer: Answer, attributes: dict[str, str]) -> str | None:

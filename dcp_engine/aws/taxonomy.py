@@ -115,12 +115,15 @@ MISSING = frozenset(
         "InvalidSpotFleetRequestId.NotFound",
         "InvalidVolume.NotFound",
         "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
         "NoSuchKey",
         "QueueDoesNotExist",
         "ResourceNotFound",
         "ResourceNotFoundException",
         # Amazon ECS API Reference, UpdateService: the service is INACTIVE, that is deleted.
         "ServiceNotActiveException",
+        "ServerSideEncryptionConfigurationNotFoundError",
         "ServiceNotFoundException",
     }
 )
@@ -155,6 +158,8 @@ NO_CREDENTIALS = (
     # botocore asks for an MFA code on a terminal that is not there.
     EOFError,
 )
+# Amazon S3 API Reference, HeadBucket: a refusal tells the bucket's region too.
+TELLING = ("date", "x-amz-bucket-region")
 # A connection that is slow to come about, as on a busy computer, is another matter.
 NO_LINE = (boto.EndpointConnectionError, boto.ProxyConnectionError)
 BROKEN_LINE = (boto.ConnectionError, boto.HTTPClientError)
@@ -172,7 +177,9 @@ def translate(operation: Operation, error: Exception) -> AwsError:  # noqa: PLR0
     if isinstance(error, AwsError):
         return error
     if isinstance(error, boto.ClientError):
-        return _answered(operation, error)
+        answered = _answered(operation, error)
+        answered.told = _told(error)
+        return answered
     if isinstance(error, boto.ProfileNotFound):
         named = error.kwargs.get("profile")
         return Credentials(
@@ -267,9 +274,14 @@ def _answered(operation: Operation, error: boto.ClientError) -> AwsError:
     }
     if kind is Unreadable:
         said = ""
-    if operation.name == "HeadObject" and kind is Invalid and code.isdigit():
+    if operation.name.startswith("Head") and kind is Invalid and code.isdigit():
         said = " AWS gives no reason; expired credentials look like this too."
     return kind(operation.label, code or f"HTTP {status}", f"{words[kind]}{said}")
+
+
+def _told(error: boto.ClientError) -> dict[str, str]:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return {name: plain(str(headers[name])) for name in TELLING if name in headers}
 
 
 def _kind(operation: Operation, code: str, message: str, status: int) -> type[AwsError]:  # noqa: PLR0911
@@ -298,6 +310,6 @@ def _kind(operation: Operation, code: str, message: str, status: int) -> type[Aw
 
 def _bodiless(operation: Operation, status: int) -> type[AwsError]:
     """Without a code only HEAD is AWS's own (Amazon S3 API Reference, HeadObject: no body)."""
-    if operation.name != "HeadObject":
+    if operation.name not in {"HeadObject", "HeadBucket"}:
         return Unreadable
     return {403: Denied, 404: Missing, 400: Invalid}.get(status, Unreadable)

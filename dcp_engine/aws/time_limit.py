@@ -18,7 +18,12 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import HTTPClientError
 
-from dcp_engine.aws.operations import CANCEL_FLEETS, OPERATIONS, TERMINATE_INSTANCES, Operation
+from dcp_engine.aws.operations import (
+    CANCEL_FLEETS,
+    EVERY_OPERATION,
+    TERMINATE_INSTANCES,
+    Operation,
+)
 
 # Tries of one operation that were left behind and have not ended yet. It bounds how many threads
 # and connections a network that never ends an answer can come to.
@@ -112,7 +117,9 @@ class LimitedClient:
         self._limit = limit
         # Two uses of one operation are one operation here: what is left behind is the same call.
         self._operations = {
-            xform_name(op.name): op for op in OPERATIONS if op.service == service and not op.purpose
+            xform_name(op.name): op
+            for op in EVERY_OPERATION
+            if op.service == service and not op.purpose
         }
 
     def __getattr__(self, name: str) -> Any:

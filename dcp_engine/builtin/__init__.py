@@ -17,6 +17,13 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "cheapest",
         "downscale",
         "alarms",
+        "labels",
+        "unjoined",
+        "use",
+        "prices",
+        "troubles",
+        # It takes its time, so the others go first.
+        "idle_alarms",
         "notifications",
     )
 }

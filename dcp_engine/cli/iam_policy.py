@@ -30,8 +30,9 @@ _NAME = re.compile(r"[\w-]+", re.ASCII)
 )
 @click.argument("run", metavar="[APP_NAME|FILE]", required=False)
 @click.option("--read-only", is_flag=True, help="Only what watching needs; it changes nothing.")
+@click.option("--doctor", is_flag=True, help="Also what only `dcp-engine doctor` asks.")
 @click.pass_context
-def iam_policy(ctx: click.Context, run: str | None, read_only: bool) -> None:
+def iam_policy(ctx: click.Context, run: str | None, read_only: bool, doctor: bool) -> None:
     """Print the IAM policy that allows what dcp-engine does in AWS, and nothing else.
 
     For any run, or narrowed to one: a registered run's APP_NAME (or id), or a monitor file, which
@@ -43,16 +44,21 @@ def iam_policy(ctx: click.Context, run: str | None, read_only: bool) -> None:
     if region and (trouble := region_trouble(region)):
         raise BadInput(f"--region: {trouble} Nothing was printed.")
     scope = Scope(region=region or "*")
-    if run is not None and _NAME.fullmatch(run):
+    if run is not None and is_name(run):
         scope = Scope.of_run(app.find(run))
     elif run is not None:
         scope = Scope.of_file(monitor_file.read(Path(run)), region)
-    out.json(policy(scope, read_only=read_only))
+    out.json(policy(scope, read_only=read_only, doctor=doctor))
     if run is not None:
         out.message(
             f"It holds for {scope.names.app_name} with {', '.join(scope.fleets)} only. When the "
             "cluster is started again the new fleet is not in it: print the policy again then."
         )
+
+
+def is_name(text: str) -> bool:
+    """Whether it is an APP_NAME or a run's id, and not the path of a monitor file."""
+    return _NAME.fullmatch(text) is not None
 
 
 everywhere(iam_policy)

@@ -9,11 +9,8 @@ from dcp_engine.simulation.call import Call, Handler
 def get_caller_identity(call: Call) -> dict[str, Any]:
     """The simulated account, unless the access key was said to belong to another."""
     account = call.world.accounts.get(call.access_key, call.world.account)
-    return {
-        "Account": account,
-        "Arn": f"arn:aws:iam::{account}:user/simulated",
-        "UserId": "AIDASIMULATED",
-    }
+    arn = call.world.access.arn.replace(call.world.account, account)
+    return {"Account": account, "Arn": arn, "UserId": "AIDASIMULATED"}
 
 
 OPERATIONS: Mapping[str, Handler] = {"sts:GetCallerIdentity": get_caller_identity}

@@ -1,75 +1,75 @@
-"""IAM's policy simulator.
+"""IAM: who somebody is, and what their policies allow.
 
-Source: IAM API reference, SimulatePrincipalPolicy (a user, group or role, no session of one; 100
-results a page where nothing else is said; `allowed`, `explicitDeny` or `implicitDeny`).
+Source: IAM API reference, SimulatePrincipalPolicy (only users, groups and roles; every action is
+judged on every resource; the result's own resource is a template) and GetRole.
 """
 
-import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
-from dcp_engine.simulation.call import Call, Handler, page_of
+from dcp_engine.simulation.access import Access
+from dcp_engine.simulation.call import Call, Handler
 from dcp_engine.simulation.service_error import AwsError
 
-_ENTITY = re.compile(r"arn:[\w-]+:iam::\d{12}:(?:user|group|role)/[\w+=,.@/-]+")
-_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
+
+def get_role(call: Call) -> dict[str, Any]:
+    """The role that the caller has assumed; there is no other."""
+    access, name = call.world.access, call.params["RoleName"]
+    arn = access.entity or ""
+    if not arn.endswith(f"/{name}") or ":role/" not in arn:
+        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+    role = {
+        "Path": access.path,
+        "RoleName": name,
+        "RoleId": "AROASIMULATED",
+        "Arn": arn,
+        "CreateDate": call.world.clock.now(),
+    }
+    return {"Role": role}
 
 
 def simulate_principal_policy(call: Call) -> dict[str, Any]:
-    """Everything is allowed but what the world's `denied_actions` say."""
-    params = call.params
-    source = str(params["PolicySourceArn"])
-    if not _ENTITY.fullmatch(source):
-        raise AwsError("InvalidInput", f"Invalid Entity Arn: {source}")
-    if source.split(":")[4] != call.world.account:
-        raise AwsError("NoSuchEntity", f"{source} cannot be found.", 404)
-    actions = list(dict.fromkeys(params["ActionNames"]))
-    for action in actions:
-        if not _ACTION.fullmatch(action):
-            raise AwsError("InvalidInput", f"Invalid action name: {action}")
-    size = int(params.get("MaxItems", 100))
-    if not 1 <= size <= 1000:
-        raise AwsError("ValidationError", "MaxItems must be between 1 and 1000.")
-    resources = list(params.get("ResourceArns", []))
-    page, marker = page_of(
-        [_evaluated(call, action, resources) for action in actions],
-        params.get("Marker"),
-        size,
-        bad_token=AwsError("InvalidInput", "The marker is not one that was given out."),
-    )
-    answer: dict[str, Any] = {"EvaluationResults": page, "IsTruncated": marker is not None}
-    if marker is not None:
-        answer["Marker"] = marker
-    return answer
-
-
-def _evaluated(call: Call, action: str, resources: list[str]) -> dict[str, Any]:
-    decision = _decision(call, action)
+    """Judges every action on every resource."""
+    access, params = call.world.access, call.params
+    if params["PolicySourceArn"] != access.entity:
+        raise AwsError("NoSuchEntity", f"{params['PolicySourceArn']} does not exist.", 404)
+    context = {
+        entry["ContextKeyName"]: list(entry.get("ContextKeyValues", []))
+        for entry in params.get("ContextEntries", [])
+    }
+    resources = list(params.get("ResourceArns") or ["*"])
     return {
-        "EvalActionName": action,
-        "EvalResourceName": resources[0] if len(resources) == 1 else "*",
-        "EvalDecision": decision,
-        "MatchedStatements": [],
-        "MissingContextValues": [],
-        "ResourceSpecificResults": [
-            {
-                "EvalResourceName": resource,
-                "EvalResourceDecision": decision,
-                "MatchedStatements": [],
-                "MissingContextValues": [],
-            }
-            for resource in resources
+        "EvaluationResults": [
+            _evaluated(access, action, resources, context) for action in params["ActionNames"]
         ],
+        "IsTruncated": False,
     }
 
 
-def _decision(call: Call, action: str) -> str:
-    """IAM compares the names of actions without regard to case."""
-    for pattern, decision in call.world.denied_actions.items():
-        if fnmatchcase(action.lower(), pattern.lower()):
-            return decision
-    return "allowed"
+def _evaluated(
+    access: Access, action: str, resources: list[str], context: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    decisions = {resource: access.decide(action, resource, context) for resource in resources}
+    worst = max(decisions.values(), key=("allowed", "implicitDeny", "explicitDeny").index)
+    result: dict[str, Any] = {
+        "EvalActionName": action,
+        "EvalResourceName": "arn:${Partition}:simulated",
+        "EvalDecision": worst,
+        "MatchedStatements": [],
+        "MissingContextValues": [],
+        "OrganizationsDecisionDetail": {
+            "AllowedByOrganizations": action not in access.not_by_organisation
+        },
+    }
+    if resources != ["*"]:
+        result["ResourceSpecificResults"] = [
+            {"EvalResourceName": resource, "EvalResourceDecision": decision}
+            for resource, decision in decisions.items()
+        ]
+    return result
 
 
-OPERATIONS: Mapping[str, Handler] = {"iam:SimulatePrincipalPolicy": simulate_principal_policy}
+OPERATIONS: Mapping[str, Handler] = {
+    "iam:GetRole": get_role,
+    "iam:SimulatePrincipalPolicy": simulate_principal_policy,
+}

@@ -144,6 +144,8 @@ def _xml(status: int, content: str) -> Reply:
 _BUCKET_SUBRESOURCES: Mapping[tuple[str, str], str] = {
     ("GET", "location"): "GetBucketLocation",
     ("GET", "policy"): "GetBucketPolicy",
+    ("GET", "encryption"): "GetBucketEncryption",
+    ("PUT", "encryption"): "PutBucketEncryption",
     ("PUT", "policy"): "PutBucketPolicy",
     ("DELETE", "policy"): "DeleteBucketPolicy",
     ("POST", "delete"): "DeleteObjects",

@@ -1,6 +1,7 @@
 """The simulated account: its time, its machines, and whatever moto alone can't do."""
 
 from dcp_engine.clock import Clock
+from dcp_engine.simulation.access import Access
 from dcp_engine.simulation.exports import Exports
 from dcp_engine.simulation.fleets import Fleets
 from dcp_engine.simulation.idle_alarms import IdleAlarms
@@ -39,12 +40,7 @@ class World:
         self.account = account
         self.accounts: dict[str, str] = {}
         """Access keys that belong to another account than the usual one."""
-        self.denied_actions: dict[str, str] = {}
-        """A knob: what IAM's policy simulator says of actions (or `*` patterns of them).
-
-        `implicitDeny` or `explicitDeny`; it says `allowed` of all others. To have the calls
-        themselves denied there are faults.
-        """
+        self.access = Access(account)
         self.machines = Machines(timeline, moto)
         self.fleets = Fleets(timeline, self.machines)
         self.placement = Placement(moto, self.machines)

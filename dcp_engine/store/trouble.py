@@ -1,7 +1,9 @@
 """What SQLite and the file system complain of, in words: which file, what it means, what to do."""
 
+import contextlib
 import errno
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from dcp_engine.errors import StoreBroken, StoreError, StoreUnwritable
@@ -175,3 +177,24 @@ def _disk(path: Path, detail: str) -> StoreUnwritable:
         f"Check the folder {path.parent} and its disk (is it there, is it full, is it a network "
         "drive that went away?) and try again.",
     )
+
+
+@contextlib.contextmanager
+def in_words(path: Path, *, writing: bool) -> Iterator[None]:
+    """Turn SQLite's complaints into the engine's errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        told = of_sqlite(error, path, writing=writing)
+        if told is None:
+            raise
+        raise told from error
+
+
+@contextlib.contextmanager
+def system_in_words(path: Path, *, writing: bool) -> Iterator[None]:
+    """Turn the complaints of the file system into the engine's errors."""
+    try:
+        yield
+    except OSError as error:
+        raise of_system(error, path, writing=writing) from error

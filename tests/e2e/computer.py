@@ -55,6 +55,7 @@ class Computer:
             "XDG_STATE_HOME": str(self.home / "state"),
             "PYTHONIOENCODING": "utf-8",
             "TZ": "UTC",
+            "TERM": "xterm-256color",
         }
         self._terminals = 0
         self.command: Sequence[str] = COMMAND
@@ -75,9 +76,12 @@ class Computer:
         with self.start(*arguments, **variables) as process:
             return process.until_ended()
 
-    def in_a_terminal(self, *arguments: object, **variables: str | None) -> Terminal:
+    def in_a_terminal(
+        self, *arguments: object, size: tuple[int, int] = (200, 50), **variables: str | None
+    ) -> Terminal:
         """Start a command in a terminal of its own, with a keyboard."""
-        return Terminal([str(argument) for argument in arguments], self._environment(variables))
+        words = [str(argument) for argument in arguments]
+        return Terminal(words, self._environment(variables), size)
 
     def stored(self, name: str) -> Status | None:
         """A run as the store has it, without starting a process; None where it has none yet."""

@@ -1,13 +1,17 @@
 """The real command under way, in a process of its own."""
 
+import codecs
 import contextlib
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +120,15 @@ class Process:
 class Terminal:
     """A command in a terminal of its own, from the start of a `with` block to its end at most."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        size: tuple[int, int] = (200, 50),
+    ) -> None:
+        """`size` is columns and rows."""
         self._ours, theirs = pty.openpty()
+        self.resize(*size)
         shown: list[str] = [sys.executable, "-c", _AS_CONTROLLING_TERMINAL, *COMMAND, *arguments]
         self._process = subprocess.Popen(
             shown,
@@ -130,6 +141,8 @@ class Terminal:
         os.close(theirs)
         self._open = True
         self._screen = b""
+        self._told = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +167,18 @@ class Terminal:
             return found
 
         until(has, lambda: self.screen)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def heard(self) -> str:
+        """What it has shown since this was asked last."""
+        while self._read():
+            pass
+        fresh = self._decoder.decode(self._screen[self._told :])
+        self._told = len(self._screen)
+        return fresh
 
     def type(self, keys: str) -> None:
         """Press keys."""

@@ -1,0 +1,76 @@
+"""What starting costs: whole processes, against a bare script that does the same."""
+
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.figure import Figure
+from benchmarks.load import fill
+from benchmarks.stub import queue_of
+from benchmarks.stubbed import StubProcess
+
+_COMMAND = (str(Path(sys.executable).with_name("dcp-engine")),)
+_CLICK = (sys.executable, "-c", "import click")
+_BARE = f"""
+import boto3
+queue = boto3.client("sqs").get_queue_url(QueueName="{queue_of("Exp0")}")["QueueUrl"]
+boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+"""
+
+
+def measure(*, rounds: int) -> list[Figure]:
+    """Each command `rounds` times by turns; the least CPU time of each counts."""
+    with TemporaryDirectory() as folder, StubProcess(latency=0) as stub:
+        database = Path(folder) / "runs.db"
+        fill(database, 1)
+        environment = {**stub.environment, "DCP_ENGINE_DB": str(database)}
+        commands: dict[str, Sequence[str]] = {
+            "click": _CLICK,
+            "bare": (sys.executable, "-c", _BARE),
+            "--help": (*_COMMAND, "--help"),
+            "list": (*_COMMAND, "list"),
+            "status": (*_COMMAND, "status"),
+            "tick": (*_COMMAND, "tick", "Exp0"),
+        }
+        # What is due only now and then is done once before.
+        _cpu(commands["tick"], environment)
+        taken = {
+            name: [_cpu(c, environment) for _ in range(rounds)] for name, c in commands.items()
+        }
+    least = {name: min(seconds) for name, seconds in taken.items()}
+    return [
+        *(
+            _ratio(
+                f"`dcp-engine {name}`, against `import click`", least[name] / least["click"], 2.0
+            )
+            for name in ("--help", "list", "status")
+        ),
+        _ratio(
+            "CPU of `dcp-engine tick` with only the count due / a bare boto3 script that counts",
+            least["tick"] / least["bare"],
+            1.25,
+        ),
+    ]
+
+
+def _ratio(what: str, ratio: float, most: float) -> Figure:
+    return Figure(what=what, figure=f"{ratio:.2f}", target=f"≤ {most:g}", met=ratio <= most)
+
+
+def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Seconds of CPU, which a busy computer disturbs less than seconds of the clock."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        command,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode()}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,0 +1,31 @@
+"""A short run of each benchmark: it comes to figures, and the counts are right."""
+
+from benchmarks import many, start
+from benchmarks.figure import Figure, table
+
+
+def test_starting_comes_to_figures() -> None:
+    figures = start.measure(rounds=1)
+    assert [one.target for one in figures] == ["≤ 2", "≤ 2", "≤ 2", "≤ 1.25"]
+    assert all(float(one.figure) > 0 for one in figures)
+
+
+def test_many_runs_are_all_looked_at_and_ask_what_they_should() -> None:
+    figures = many.measure(runs=6, minutes=0.05, interval=1, lateness=60, memory=1000)
+    by_what = {one.what.rpartition(": ")[2]: one for one in figures}
+    assert by_what["looks made"].figure.endswith("%")
+    calls = by_what["calls to AWS for a run and minute, everything watched"]
+    assert float(calls.figure) <= 1.6
+
+
+def test_the_table_says_what_was_missed() -> None:
+    figures = [
+        Figure(what="a", figure="1", target="≤ 2", met=True),
+        Figure(what="b", figure="3", target="≤ 2", met=False),
+        Figure(what="c", figure="4"),
+    ]
+    assert table(figures).splitlines()[2:] == [
+        "| a | 1 | ≤ 2 | yes |",
+        "| b | 3 | ≤ 2 | **no** |",
+        "| c | 4 |  |  |",
+    ]
