@@ -17,10 +17,11 @@ from dcp_engine.errors import (
     Credentials,
     NoSuchRun,
     Refused,
+    StoreError,
     StoreUnwritable,
 )
 from dcp_engine.loaded import Selection
-from dcp_engine.model import Event, Lease, Request, RequestKind, Run
+from dcp_engine.model import Event, Lease, PluginRecord, Request, RequestKind, Run
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ class App:
         clock: Clock | None = None,
         label: str = "dcp-engine",
         plugins: Selection | None = None,
+        insist: bool = False,
         crash: CrashPoint = no_crash,
     ) -> None:
+        """With `insist` plugins are loaded that are left alone for a time, too."""
         self.database = database
         self.settings = settings
         self._region = region
@@ -73,7 +76,9 @@ class App:
         self._clock = clock or SystemClock()
         self._label = label
         self._selection = plugins or Selection()
+        self._insist = insist
         self._crash = crash
+        self._called: Plugins | None = None
 
     # What needs the store alone.
 
@@ -349,6 +354,15 @@ class App:
         waivable(run, step)
         return self._ask(run, RequestKind.WAIVE, step=step)
 
+    @property
+    def has_third_party(self) -> bool:
+        """Whether any plugin of somebody else's was loaded, or was tried to be."""
+        return self._called is not None and self._called.has_third_party
+
+    def hide(self, text: str) -> str:
+        """The text without what plugins keep secret."""
+        return text if self._called is None else self._called.hide(text)
+
     def examine(self, subject: "Path | str | None" = None) -> "list[Finding]":
         """What `dcp-engine doctor` finds, of a monitor file, of a run by its name, or of neither.
 
@@ -493,9 +507,22 @@ class App:
         from dcp_engine.plugins import Plugins  # noqa: PLC0415
         from dcp_engine.settings import of_plugins  # noqa: PLC0415
 
-        plugins = Plugins(environ=of_plugins(os.environ))
-        plugins.load(from_package(BUILT_IN, __version__), self._selection)
+        plugins = self._called = Plugins(environ=of_plugins(os.environ))
+        resting = dict if self._insist else self._resting_plugins
+        plugins.load(from_package(BUILT_IN, __version__), self._selection, resting)
         return plugins
+
+    def _resting_plugins(self) -> dict[str, PluginRecord]:
+        """Those that are left out for a time, as any live run remembers it."""
+        from dcp_engine.plugin_records import LOAD, resting  # noqa: PLC0415
+
+        now, found = self._clock.now(), dict[str, PluginRecord]()
+        with suppress(StoreError, NoSuchRun):
+            for run in self._reader.runs(live=True):
+                for name, record in resting(run, LOAD, now).items():
+                    if name not in found or found[name].next_at < record.next_at:
+                        found[name] = record
+        return found
 
     @cached_property
     def plugin_desk(self) -> "PluginDesk":

@@ -7,23 +7,20 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from dcp_engine.answers import LONGEST_NAME, short
+from dcp_engine.answers import KINDS_OF_THE_ENGINE, LONGEST_NAME, short
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import Refused
 from dcp_engine.model import DutyRecord, Event, Machine, Run, Step, with_duty, with_step
 from dcp_engine.ports import Aws
+from dcp_engine.run_changes import bounded
 from dcp_engine.series import RUN, Bucket
 from dcp_engine.store.codec import apart, encode
 
 # What is remembered is written with every change to the run.
 _MOST_BYTES: Final = 1_000_000
 _DEEPEST: Final = 30
-# What people and programs take for the engine's own word.
-_KINDS_OF_THE_ENGINE: Final = frozenset(
-    {"state", "problem", "problem-over", "problem-lasts", "step"}
-)
 
 
 class DutyContext:
@@ -38,6 +35,7 @@ class DutyContext:
         name: str,
         *,
         clean: Callable[[str], str] = str,
+        third_party: bool = False,
     ) -> None:
         """`clean` takes the secrets out of a text that people will read."""
         self._drive = drive
@@ -45,9 +43,11 @@ class DutyContext:
         self._clean = clean
         self._closed = False
         self._shown: tuple[Run, Run] | None = None
+        self._third_party = third_party
         self.aws = aws
         self.clock = clock
-        self.settings = settings
+        # Frozen as they are, somebody may change them all the same, and then only what is theirs.
+        self.settings = replace(settings) if third_party else settings
 
     @property
     def run(self) -> Run:
@@ -64,7 +64,8 @@ class DutyContext:
         return self._drive.machine_ids()
 
     def roll(self) -> tuple[Machine, ...]:
-        return self._drive.machines
+        machines = self._drive.machines
+        return tuple(map(replace, machines)) if self._third_party else machines
 
     def events(self) -> Sequence[Event]:
         return self._drive.history()
@@ -88,13 +89,13 @@ class DutyContext:
                 f"{self._name} has had its time, so nothing that it wants to write down now is"
             )
         # What is the caller's is all looked at here, before anything is held that others wait for.
-        change = unchanged if run is None else _bounded(self.run, run)
+        change = unchanged if run is None else bounded(self.run, run, self.aws.capacity)
         remembered = None if memory is None else plain(memory, "the memory")
         said = None
         events: list[tuple[str, str, Mapping[str, Any]]] = []
         if event is not None:
             _check_kind(event)
-            text = short(self._clean(text))
+            text = short(text, clean=self._clean)
             if self._is_news(text):
                 said = text
                 told = cleaned(plain(data or {}, "the data of an event"), self._clean)
@@ -168,60 +169,8 @@ def _depth(value: object) -> int:
 def _check_kind(event: str) -> None:
     if not isinstance(event, str) or not event.isprintable() or len(event) > LONGEST_NAME:
         raise Refused(f"an event cannot be of the kind {event!r:.100}")
-    if event in _KINDS_OF_THE_ENGINE:
+    if event.strip().casefold() in KINDS_OF_THE_ENGINE:
         raise Refused(f"events of the kind {event} are the engine's own; give yours another kind")
-
-
-def _bounded(before: Run, change: Callable[[Run], Run]) -> Callable[[Run], Run]:
-    """The change, as far as it is one that a duty or a step may make; else Refused is raised.
-
-    What a run is called and what was recorded as its own decides what may be changed in AWS, and
-    its state whether machines are stopped: those are the engine's alone to write.
-    """
-    after = change(before)
-    if not isinstance(after, Run):
-        raise _too_much(before)
-    try:
-        after = apart(after, Run)
-    except (TypeError, msgspec.ValidationError) as error:
-        raise Refused(f"A plugin wanted to write down what no run can hold: {error}") from error
-    if _without_what_is_free(after) != _without_what_is_free(before):
-        raise _too_much(before)
-    _check_moments(after)
-    old = {fleet.id: fleet.target for fleet in before.fleets}
-    targets = {fleet.id: fleet.target for fleet in after.fleets if fleet.target != old[fleet.id]}
-
-    def bounded(now: Run) -> Run:
-        fleets = tuple(replace(f, target=targets.get(f.id, f.target)) for f in now.fleets)
-        return replace(
-            now,
-            fleets=fleets,
-            reading=now.reading if after.reading == before.reading else after.reading,
-            cheapest=now.cheapest if after.cheapest == before.cheapest else after.cheapest,
-        )
-
-    return bounded
-
-
-def _too_much(run: Run) -> Refused:
-    return Refused(
-        f"A plugin tried to change more of the run {run.names.app_name} than the target of its "
-        "fleets, the latest count and cheapest mode. Nothing was written, and nothing was done in "
-        "AWS"
-    )
-
-
-def _check_moments(run: Run) -> None:
-    moments = [run.reading.at] if run.reading else []
-    if run.cheapest:
-        moments += filter(None, [run.cheapest.engaged_at, run.cheapest.acted_at])
-    if any(moment.utcoffset() is None for moment in moments):
-        raise Refused("A plugin wanted to write down a moment without its time zone")
-
-
-def _without_what_is_free(run: Run) -> Run:
-    fleets = tuple(replace(fleet, target=None) for fleet in run.fleets)
-    return replace(run, fleets=fleets, reading=None, cheapest=None)
 
 
 class StepContext(DutyContext):

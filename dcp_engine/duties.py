@@ -19,19 +19,14 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import Duty, DutyResult
 from dcp_engine.model import DutyRecord, Observation, Run, with_duty
+from dcp_engine.pauses import SUSPENDED_AFTER, SUSPENDED_FOR, pause_after
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.series import Sample
 
-LONGEST_PAUSE = timedelta(hours=1)
 # What a third party may take of a tick that others wait for.
 THIRD_PARTY_PATIENCE = timedelta(minutes=1)
-# So long may what a third party adds keep a run from its end, counted from its first attempt.
-THIRD_PARTY_LIMIT = timedelta(days=1)
-# A third party's duty that has failed so often on end, four hours by then, is left alone.
-SUSPENDED_AFTER = 10
-SUSPENDED_FOR = timedelta(days=1)
 _MOST_OBSERVATIONS = 50
 _ENDS_THE_TICK = (LeaseLost, Credentials, OutOfTime, StoreError)
 
@@ -78,12 +73,13 @@ class Duties:
             self._settings,
             duty.name,
             clean=self._plugins.in_words,
+            third_party=owned.third_party,
         )
         limit = self._drive.patience()
         if owned.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)
         try:
-            result = self._plugins.call(owned, limit, partial(_result, owned, context))
+            result = self._plugins.call(owned, limit, partial(self._result, owned, context))
         except _ENDS_THE_TICK as error:
             # What a stranger raises says nothing of the lease, the database or the credentials.
             # Where something is wrong with those, the next thing that the engine does tells it.
@@ -97,6 +93,13 @@ class Duties:
         else:
             context.close()
             self._succeeded(duty, result)
+
+    def _result(self, owned: Owned[Duty], context: DutyContext) -> DutyResult:
+        clean = self._plugins.in_words if owned.third_party else str
+        result = duty_result(owned.item.run(context), third_party=owned.third_party, clean=clean)
+        if result.memory is None:
+            return result
+        return replace(result, memory=plain(result.memory, "the memory"))
 
     def _time_is_up(self) -> bool:
         return self._clock.monotonic() >= self._drive.deadline
@@ -137,11 +140,7 @@ class Duties:
         before = self._drive.run.duty(duty.name) or DutyRecord(name=duty.name)
         failures = before.failures + 1
         suspended = owned.third_party and failures >= SUSPENDED_AFTER
-        # A permanent fault must not become a loop that hammers AWS.
-        pause = min(
-            LONGEST_PAUSE,
-            max(self._settings.poll_interval, timedelta(seconds=1)) * 2 ** min(failures - 1, 12),
-        )
+        pause = pause_after(failures, self._settings.poll_interval)
         if suspended:
             pause = SUSPENDED_FOR
 
@@ -152,7 +151,7 @@ class Duties:
             )
 
         whose = f" of the plugin {owned.plugin}" if owned.third_party else ""
-        what = f"The duty {duty.name}{whose} could not be done: {words}."
+        what = f"The duty {duty.name}{whose} could not be done: {words.rstrip('.')}."
         if suspended:
             self._drive.problem(
                 f"duty-{duty.name}",
@@ -170,13 +169,6 @@ class Duties:
             stranger=owned.third_party,
             change=failed,
         )
-
-
-def _result(owned: Owned[Duty], context: DutyContext) -> DutyResult:
-    result = duty_result(owned.item.run(context), third_party=owned.third_party)
-    if result.memory is None:
-        return result
-    return replace(result, memory=plain(result.memory, "the memory"))
 
 
 def _observed(observations: Sequence[Observation], now: datetime) -> list[Sample]:

@@ -32,9 +32,10 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Cancelled, Event, Holder, Lease, Outcome, Problem, Run, State
+from dcp_engine.model import Cancelled, Event, Holder, Lease, Outcome, Run, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
+from dcp_engine.plugin_reports import PluginReports
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws, Cloud
 from dcp_engine.refile import read_again
@@ -87,11 +88,14 @@ class Engine:
         self._is_dead = is_dead
         self._machine = RunMachine()
         self._duties = plugins.duties(settings)
+        steps = plugins.teardown_steps(settings)
+        strangers = [owned.item.name for owned in steps if owned.third_party]
         self._steps = (
-            logs_step(plugins.log_exporters(settings), plugins),
-            *plugins.teardown_steps(settings),
+            logs_step(plugins.log_exporters(settings), plugins, strangers),
+            *steps,
         )
         self._notifiers = plugins.notifiers()
+        self._reports = PluginReports(plugins, clock, settings)
 
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
         """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
@@ -157,7 +161,7 @@ class Engine:
         was_live = drive.run.live
         try:
             if drive.run.live:
-                self._report_plugins(drive)
+                self._reports.begin(drive)
                 obey(drive, mover)
             if drive.run.live:
                 if self._is_ours(drive, aws):
@@ -189,10 +193,7 @@ class Engine:
             calls=usage.calls,
             retries=usage.retries,
         )
-        self._plugins.ticked(drive.run, tick)
-        if drive.run.live:
-            # One that looks on may have failed now; a process of cron's has no other occasion.
-            self._report_plugins(drive)
+        self._reports.look_on(drive, tick)
 
     def _pass(
         self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown, claims: Claims
@@ -229,7 +230,7 @@ class Engine:
         if teardown.one_pass(know_what_is_left):
             summary = self._plugins.summary(drive.run)
             # There is no other tick in which that could be told.
-            self._report_plugins(drive)
+            self._reports.report(drive)
             mover.move(
                 Move.ALL_ENDED,
                 "every step has ended",
@@ -283,29 +284,6 @@ class Engine:
             f"{(error.message or error.code).rstrip('.')}. Type: {self._cloud.login_command()}",
             needs_person=True,
         )
-
-    def _report_plugins(self, drive: Drive) -> None:
-        now = self._clock.now()
-        failed = {
-            f"plugin-{failure.plugin}": Problem(
-                name=f"plugin-{failure.plugin}",
-                since=now,
-                text=(
-                    f"The plugin {failure.plugin} failed in {failure.hook}: {failure.error}. The "
-                    "run goes on without it."
-                ),
-                # What kept it from being loaded does not pass by itself.
-                needs_person=failure.hook in {"load", "options", "disable"},
-            )
-            for failure in self._plugins.failures
-            if failure.hook != "notify"
-        }
-        mended = {
-            problem.name: None
-            for problem in drive.run.problems
-            if problem.name.startswith("plugin-") and problem.name not in failed
-        }
-        drive.problems({**mended, **failed})
 
     def _schedule(self, drive: Drive, teardown: Teardown) -> None:
         now = self._clock.now()

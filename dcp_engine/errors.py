@@ -4,6 +4,7 @@ Exit codes: 2 usage or bad input, 3 a problem that time may mend, 4 needs a pers
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 EXIT_FINE = 0
 EXIT_BAD_INPUT = 2
@@ -100,6 +101,18 @@ class NotOurs(EngineError):
 
 class PluginFailed(EngineError):
     """A plugin did not do what it was asked for."""
+
+
+class Later(EngineError):
+    """What a plugin raises that knows when it may be asked again: `after` that time, and why.
+
+    From `notify` and `ticked` it is kept to, from a second to an hour. Elsewhere it is a failure as
+    any other.
+    """
+
+    def __init__(self, after: timedelta, reason: str) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class Hangs(EngineError):

@@ -18,6 +18,7 @@ import pluggy
 
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
+from dcp_engine.errors import Later
 from dcp_engine.model import Event, Machine, Observation, Run, State
 from dcp_engine.ports import Aws
 from dcp_engine.secret import Secret
@@ -32,6 +33,7 @@ __all__ = [
     "Duty",
     "DutyResult",
     "Hooks",
+    "Later",
     "LogExport",
     "LogExporter",
     "Observation",
@@ -102,7 +104,9 @@ class Context(Protocol):
         """Write down at once an event, this duty's or step's memory, or a change to the run.
 
         That change may be one of the fleets' `target`, of `reading` and of `cheapest`; any other
-        raises Refused.
+        raises Refused. A target is lower than before, or as AWS shows it (which is asked only then,
+        and may raise AwsError); one machine stays requested. The kinds of events that the engine
+        itself writes are refused, and a text is one line.
 
         What is about to be done to AWS is committed with this before the call (intent before
         effect). Raises LeaseLost when another driver has the run, StoreUnwritable when the
@@ -174,8 +178,9 @@ class TeardownStep(msgspec.Struct, frozen=True, kw_only=True):
     `after_machines` holds it back until every machine of the run has ended, `needs` until the steps
     of these names have ended, done or not. If it raises, the failure is recorded and named, and it
     is tried again with a growing pause, at most an hour. A third party's attempt is left behind
-    after a minute, and a third party's step that has not ended a day after its first attempt is
-    given up: it is recorded as kept, and the run ends without it.
+    after a minute. All third parties' steps and exporters together have one day, from the machines'
+    end or from the first attempt of any of them, whichever is later: a step that has not ended by
+    then is given up, recorded as kept, and the run ends without it.
     """
 
     name: str
@@ -271,8 +276,9 @@ class Hooks:
         """Other ways to bring the logs home. Called once when the engine starts.
 
         A third party's goes before the engine's own (CloudWatch's export task), and of several the
-        first by the plugin's name. One that raises is tried again with a growing pause; a group
-        that it has not brought home within a day is exported by the engine after all.
+        first by the plugin's name. One that raises is tried again with a growing pause. Several
+        share the day that third parties have for the end of a run (see `TeardownStep`), each its
+        part of it; a group that none has brought home is exported by the engine after all.
         """
 
     @hookspec
@@ -280,9 +286,10 @@ class Hooks:
         """Tell somebody about an event. Called at least once per event, in order per run.
 
         Called after the event was committed, in every state, EXPORTED included (for up to 72
-        hours). `run` is the run as it is at that moment. If it raises, the event is told again
-        later with a growing pause; `event.id` marks a repeat. A raising notifier never holds the
-        run up.
+        hours). `run` is the run as it is at that moment. It returns nothing. If it raises, the
+        event is told again later with a growing pause, or where it raises `Later` after the time
+        that it names (an hour at most), in which this notifier is not called for other runs either;
+        `event.id` marks a repeat. A raising notifier never holds the run up.
         """
 
     @hookspec
@@ -296,14 +303,17 @@ class Hooks:
 
     @hookspec
     def ticked(self, run: Run, tick: Tick, options: Any) -> None:
-        """Look on after each look at a run, in every state. Changes nothing.
+        """Look on after each look at a run, in every state. Changes nothing, returns nothing.
 
-        What it raises is a problem until it does not raise any more; nothing waits for it.
+        What it raises is a problem until it does not raise any more; nothing waits for it. It is
+        called again after a growing pause, at most an hour; where it raises `Later`, after the time
+        that it names; and once it has failed ten times on end, which that does not count for, it is
+        suspended: called only once a day.
         """
 
     @hookspec
     def ready(self, settings: Settings, options: Any) -> Iterable[str]:  # type: ignore[empty-body]
-        """What is missing before this plugin can do its work, each in words; nothing when it can.
+        """What is missing before this plugin can do its work, each in words; none when it can.
 
         Called by `dcp-engine plugins check` only. It may ask the service that it speaks to.
         """

@@ -4,17 +4,18 @@ The groups go one after the other. The span is fixed before the first call, so t
 a dead process started is recognised and adopted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from dcp_engine.allowance import FIRST_TRIED, over_at
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
-from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
+from dcp_engine.duties import THIRD_PARTY_PATIENCE
 from dcp_engine.errors import PluginFailed, Refused
 from dcp_engine.hookspecs import (
     Context,
@@ -37,23 +38,46 @@ LOGS: Final = "logs"
 _CLOCKS_DIFFER = timedelta(days=1)
 
 
-def logs_step(exporters: Sequence[Owned[LogExporter]], plugins: Plugins) -> Owned[TeardownStep]:
-    """The step that brings both log groups home by the first exporter that can."""
-    run = partial(_bring_home, exporters, plugins)
+def logs_step(
+    exporters: Sequence[Owned[LogExporter]],
+    plugins: Plugins,
+    others: Collection[str] = (),
+) -> Owned[TeardownStep]:
+    """The step that brings both log groups home by the first exporter that can.
+
+    `others` are the teardown steps with which third parties' exporters share their day.
+    """
+    run = partial(_bring_home, _Exporters(exporters, plugins, others))
     step = TeardownStep(name=LOGS, run=run, after_machines=True)
     return Owned(plugin=LOGS, third_party=False, item=step)
 
 
-def _bring_home(
-    exporters: Sequence[Owned[LogExporter]], plugins: Plugins, context: Context
-) -> StepResult:
+class _Exporters:
+    """Those there are, in the order in which they are tried, and their time."""
+
+    def __init__(
+        self, exporters: Sequence[Owned[LogExporter]], plugins: Plugins, others: Collection[str]
+    ) -> None:
+        self.all = tuple(exporters)
+        self.plugins = plugins
+        self._others = others
+        self._strangers = [owned.item.name for owned in exporters if owned.third_party]
+
+    def time_left(self, exporter: str, context: Context) -> timedelta:
+        """How long a third party's may still be tried: each of several has its part of the day."""
+        share = (self._strangers.index(exporter) + 1) / len(self._strangers)
+        over = over_at(context.run, self._others, share)
+        return timedelta.max if over is None else over - context.clock.now()
+
+
+def _bring_home(exporters: _Exporters, context: Context) -> StepResult:
     wait = _until_settled(context)
     if wait > timedelta(0):
         return waiting("the last log lines may still be on their way", next_in=wait)
     remarks, all_home = [], True
     for name in context.run.names.log_groups:
         group = _Group(context, name)
-        outcome = _ended(group) or _export(group, exporters, plugins)
+        outcome = _ended(group) or _export(group, exporters)
         if outcome.ended is None:
             return outcome
         group.remember(ended=outcome.ended, remark=outcome.reason)
@@ -104,7 +128,7 @@ def _ended(group: _Group) -> StepResult | None:
     return StepResult(ended=memory["ended"], reason=memory["remark"])
 
 
-def _export(group: _Group, exporters: Sequence[Owned[LogExporter]], plugins: Plugins) -> StepResult:
+def _export(group: _Group, exporters: _Exporters) -> StepResult:
     context = group.context
     if "end" not in group.memory:
         # By AWS's clock, as the log lines are: this computer's may be hours behind.
@@ -120,15 +144,16 @@ def _export(group: _Group, exporters: Sequence[Owned[LogExporter]], plugins: Plu
         bucket=context.run.names.bucket,
         prefix=f"exportedlogs/{group.name}",
     )
-    for exporter in exporters:
+    for exporter in exporters.all:
         if exporter.item.name in group.memory.get("given_up", ()):
             continue
-        own = _GroupContext(group, exporter.item.name)
-        act = partial(exporter.item.export, own, what)
+        own = _GroupContext(group, exporter.item.name, third_party=exporter.third_party)
+        # Each has one of its own: frozen as it is, somebody may change it all the same.
+        act = partial(exporter.item.export, own, replace(what))
         if not exporter.third_party:
             return act()
         try:
-            outcome = _by_stranger(group, exporter, plugins, act)
+            outcome = _by_stranger(group, exporter, exporters, act)
         finally:
             own.closed = True
         if outcome is not None:
@@ -139,50 +164,52 @@ def _export(group: _Group, exporters: Sequence[Owned[LogExporter]], plugins: Plu
 def _by_stranger(
     group: _Group,
     exporter: Owned[LogExporter],
-    plugins: Plugins,
+    exporters: _Exporters,
     act: Callable[[], StepResult],
 ) -> StepResult | None:
     """What came of a third party's attempt; None once it has had its time."""
-    name, now = exporter.item.name, group.context.clock.now()
-    tried = group.memory.get("tried", {})
+    name, plugins = exporter.item.name, exporters.plugins
+    tried = group.memory.get(FIRST_TRIED, {})
     if name not in tried:
+        now = group.context.clock.now()
         group.remember(tried={**tried, name: now.timestamp()})
-    left = THIRD_PARTY_LIMIT.total_seconds() + group.memory["tried"][name] - now.timestamp()
+    left = exporters.time_left(name, group.context)
     # The step itself would be left behind with the tick, and then it is not said by whom.
     patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
     outcome: StepResult | None = None
     try:
-        outcome = plugins.call(exporter, patience, lambda: step_result(act()))
+        outcome = plugins.call(exporter, patience, lambda: step_result(act(), plugins.in_words))
         if outcome.ended is not None:
             return outcome
         words = outcome.reason or "it was never done"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         words = plugins.in_words(error)
-    if left <= 0:
+    if left <= timedelta(0):
         group.remember(
             event="logs",
-            text=f"The plugin {exporter.plugin} has not exported {group.name} within a day "
-            f"({words}), so it is exported without it.",
+            text=f"The plugin {exporter.plugin} has not exported {group.name} within its part of "
+            f"the day that plugins have ({words.rstrip('.')}), so it is exported without it.",
             given_up=[*group.memory.get("given_up", ()), name],
         )
         return None
     if outcome is None:
         raise PluginFailed(
-            f"the plugin {exporter.plugin} could not export {group.name}: {words}; if it cannot "
-            "within a day, the engine's own export takes its place"
+            f"the plugin {exporter.plugin} could not export {group.name}: {words.rstrip('.')}; if "
+            "it cannot within a day, the engine's own export takes its place"
         )
     if outcome.next_in is not None:
         # Its time is over when it is over, whenever it wants to go on.
-        outcome = replace(outcome, next_in=min(outcome.next_in, timedelta(seconds=left)))
+        outcome = replace(outcome, next_in=min(outcome.next_in, left))
     return outcome
 
 
 class _GroupContext:
     """`hookspecs.Context` for one exporter and one log group: only the memory is its own."""
 
-    def __init__(self, group: _Group, exporter: str) -> None:
+    def __init__(self, group: _Group, exporter: str, *, third_party: bool) -> None:
         self._group = group
         self._exporter = exporter
+        self._third_party = third_party
         self.closed = False
 
     @property
@@ -191,7 +218,9 @@ class _GroupContext:
 
     @property
     def settings(self) -> Settings:
-        return self._group.context.settings
+        settings = self._group.context.settings
+        # Frozen as they are, somebody may change them all the same, and then only what is theirs.
+        return replace(settings) if self._third_party else settings
 
     @property
     def clock(self) -> Clock:
@@ -210,7 +239,8 @@ class _GroupContext:
         return self._group.context.machines()
 
     def roll(self) -> tuple[Machine, ...]:
-        return self._group.context.roll()
+        machines = self._group.context.roll()
+        return tuple(map(replace, machines)) if self._third_party else machines
 
     def events(self) -> Sequence[Event]:
         return self._group.context.events()

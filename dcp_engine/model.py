@@ -240,6 +240,21 @@ class DutyRecord(msgspec.Struct, frozen=True, kw_only=True):
     memory: dict[str, Any] = {}
 
 
+class PluginRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A hook of a plugin that failed, and is not called before `next_at`.
+
+    `failures` is how often on end. `mark` tells what was tried, so that another version is tried at
+    once; None where that does not matter.
+    """
+
+    plugin: str
+    hook: str
+    next_at: datetime
+    failures: int = 0
+    error: str = ""
+    mark: str | None = None
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a duty saw beside the counts: a number, its unit, and when (by default: now)."""
 
@@ -364,6 +379,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     machines_ended_at: datetime | None = None
     outcome: Outcome | None = None
     duties: tuple[DutyRecord, ...] = ()
+    plugins: tuple[PluginRecord, ...] = ()
     observations: tuple[Observation, ...] = ()
     summary: dict[str, str] = {}
     steps: tuple[Step, ...] = ()

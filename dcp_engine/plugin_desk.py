@@ -13,7 +13,9 @@ from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import BadInput
 from dcp_engine.model import Event, Names, Problem, Run, State
+from dcp_engine.pauses import SUSPENDED_AFTER
 from dcp_engine.plugin_facts import Owned, PluginFacts
+from dcp_engine.plugin_records import TICKED, find
 from dcp_engine.plugins import Plugins
 from dcp_engine.text_input import nearest
 
@@ -104,7 +106,7 @@ class PluginDesk:
             reports.append(
                 PluginReport(
                     plugin=facts,
-                    state="suspended" if any(map(_is_suspended, found)) else facts.state,
+                    state="suspended" if _is_suspended(facts, found) else facts.state,
                     troubles=tuple(f"{run.names.app_name}: {p.text}" for run, p in found),
                     lacking=lacking.get(facts.name, ()),
                 )
@@ -131,9 +133,13 @@ class PluginDesk:
             return not names or name in names
 
         run, event = self._test()
-        told = {name: self._plugins.notify(name, run, event) for name in there if wanted(name)}
+        told = {name: self._told(name, run, event) for name in there if wanted(name)}
         told |= {name: facts.error for name, facts in failed.items() if wanted(name)}
         return [Told(notifier=name, error=error) for name, error in told.items()]
+
+    def _told(self, name: str, run: Run, event: Event) -> str | None:
+        failure = self._plugins.notify(name, run, event)
+        return failure.error if failure else None
 
     def commands(self, kind: type[T], ours: Collection[str]) -> tuple[Owned[T], ...]:
         """The commands that plugins add; those with the names of ours are left out and named."""
@@ -170,7 +176,8 @@ class PluginDesk:
         return run, event
 
 
-def _is_suspended(found: tuple[Run, Problem]) -> bool:
-    run, problem = found
-    record = run.duty(problem.name.removeprefix("duty-"))
-    return record is not None and "is suspended" in problem.text
+def _is_suspended(plugin: PluginFacts, found: Sequence[tuple[Run, Problem]]) -> bool:
+    """Whether a run tries one of its duties, or its looking on, only once a day."""
+    duties = (run.duty(problem.name.removeprefix("duty-")) for run, problem in found)
+    looks = (find(run, plugin.name, TICKED) for run, _ in found)
+    return any(r is not None and r.failures >= SUSPENDED_AFTER for r in (*duties, *looks))

@@ -1,13 +1,12 @@
 """What is said of plugins: what they offer, where they are from, what they did not do."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
-from dcp_engine.errors import BadInput, EngineError, PluginFailed
-from dcp_engine.hookspecs import DutyResult, StepResult
+from dcp_engine.errors import BadInput, EngineError, Later, PluginFailed
 
 _OURS = "dcp_engine"
 
@@ -15,11 +14,16 @@ T = TypeVar("T")
 
 
 class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """A plugin that did not do what was asked."""
+    """A plugin that did not do what was asked.
+
+    `hung` where it did not come back, `later` when it wants to be asked again.
+    """
 
     plugin: str
     hook: str
     error: str
+    hung: bool = False
+    later: timedelta | None = None
 
 
 class PluginFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,28 +64,19 @@ def _said(error: BaseException) -> str:
     return text if text and type(error).__module__.startswith(_OURS) else repr(error)
 
 
-def without_secrets(result: T, clean: Callable[[str], str]) -> T:
-    """What a duty or a step answers, where an error's text may have brought a secret into it."""
-    if isinstance(result, StepResult) and isinstance(result.reason, str):
-        return msgspec.structs.replace(result, reason=clean(result.reason))
-    if isinstance(result, DutyResult) and isinstance(result.problems, Mapping):
-        problems = {
-            name: clean(words) if isinstance(words, str) else words
-            for name, words in result.problems.items()
-        }
-        observations = tuple(
-            msgspec.structs.replace(seen, name=clean(seen.name), unit=clean(seen.unit))
-            for seen in result.observations
-        )
-        return msgspec.structs.replace(result, problems=problems, observations=observations)
-    return result
-
-
 def spoken(error: BaseException) -> BaseException:
     """What a stranger raised, as an error whose words can be read without running its code."""
     if type(error).__module__ == EngineError.__module__:
         return error
     try:
+        if isinstance(error, Later):
+            return Later(_span(error.after), in_words(error))
         return PluginFailed(in_words(error))
     except BaseException:  # noqa: BLE001 - what it cannot say is not worth more than its kind
         return PluginFailed(f"{type(error).__name__}, which cannot be put into words")
+
+
+def _span(after: object) -> timedelta:
+    if not isinstance(after, timedelta):
+        raise TypeError(f"{after!r} is no timedelta")
+    return timedelta(after.days, after.seconds, after.microseconds)

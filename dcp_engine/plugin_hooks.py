@@ -1,6 +1,8 @@
 """The hooks of one plugin, as far as this version knows them."""
 
+import inspect
 import types
+from typing import Any
 
 import pluggy
 
@@ -18,13 +20,14 @@ def new_manager() -> pluggy.PluginManager:
 def hooks_of(name: str, plugin: object) -> types.ModuleType:
     """The plugin's hooks alone, so that nothing else of it is looked at or compared later.
 
-    Raises Refused for a version or a hook that is not ours: pluggy would leave what it does not
-    know unused, in silence. Raises whatever the plugin does when it is looked at, and pluggy's
-    PluginValidationError for an argument that a hook does not have.
+    Raises Refused for a version, a hook or an argument that is not ours, and where there is no hook
+    at all: pluggy would leave what it does not know unused, in silence. Raises whatever the plugin
+    does when it is looked at.
     """
     _check_version(plugin)
     trial = new_manager()
     hooks = types.ModuleType(name)
+    found: list[tuple[str, str]] = []
     for attribute in dir(plugin):
         marked = trial.parse_hookimpl_opts(plugin, attribute)
         if marked is None:
@@ -43,12 +46,50 @@ def hooks_of(name: str, plugin: object) -> types.ModuleType:
                 "called by itself here; mark it with `@hookimpl` alone"
             )
         setattr(hooks, attribute, getattr(plugin, attribute))
-    trial.register(hooks, name)
+        found.append((hook, attribute))
+    if not found:
+        raise Refused(
+            "it has no hook: mark each function that dcp-engine is to call with `@hookimpl`, after "
+            f"`from dcp_engine.hookspecs import hookimpl`{_unmarked(plugin)}"
+        )
+    try:
+        trial.register(hooks, name)
+    except pluggy.PluginValidationError as error:
+        complaints = [_strange_arguments(hook, getattr(hooks, own)) for hook, own in found]
+        raise Refused("; ".join(filter(None, complaints)) or " ".join(str(error).split())) from None
     return hooks
+
+
+def _strange_arguments(hook: str, act: Any) -> str | None:
+    """A hook is called with those of its own arguments that a function names, by their names."""
+    known = [name for name in inspect.signature(getattr(Hooks, hook)).parameters if name != "self"]
+    strange = [
+        name
+        for name, parameter in inspect.signature(act).parameters.items()
+        if name not in known and parameter.default is parameter.empty
+    ]
+    if not strange:
+        return None
+    return (
+        f"its hook {hook} takes {', '.join(strange)}, and there is no such argument: it may take "
+        f"{', '.join(known)}, and need not take all of them"
+    )
+
+
+def _unmarked(plugin: object) -> str:
+    """Which functions may have been meant."""
+    hooks = [name for name in vars(Hooks) if not name.startswith("_")]
+    meant = [name for name in hooks if callable(getattr(plugin, name, None))]
+    return f". Its {' and '.join(meant)} may be meant" if meant else ""
 
 
 def _check_version(plugin: object) -> None:
     wanted = getattr(plugin, "dcp_engine_hooks", 1)
+    if not isinstance(wanted, int) or isinstance(wanted, bool):
+        raise Refused(
+            f"its dcp_engine_hooks is {wanted!r:.40}, and must be a number: {VERSION} for the "
+            "hooks of this dcp-engine"
+        )
     if wanted != VERSION:
         raise Refused(
             f"it is written for version {wanted} of the hooks, and this dcp-engine has version "

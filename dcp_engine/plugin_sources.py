@@ -25,6 +25,17 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     version: str | None
     load: Callable[[], object]
+    path: Path | None = None
+
+
+def mark_of(source: Source) -> str | None:
+    """What tells a plugin from another version of it, None where nothing does."""
+    if source.path is None:
+        return source.version
+    try:
+        return str(source.path.stat().st_mtime_ns)
+    except OSError:
+        return None
 
 
 def from_package(modules: Mapping[str, str], version: str) -> list[Source]:
@@ -77,10 +88,17 @@ def _distribution(point: EntryPoint) -> tuple[str | None, str | None]:
 
 def in_file(path: Path) -> Source:
     """The plugin that one file is, named as the file is. Loading it raises Refused, BadInput."""
-    return Source(name=path.stem, origin=shown(path), version=None, load=partial(_execute, path))
+    return Source(
+        name=path.stem, origin=shown(path), version=None, load=partial(_execute, path), path=path
+    )
 
 
 def _execute(path: Path) -> types.ModuleType:
+    if not path.name.removesuffix(".py").strip("."):
+        raise BadInput(
+            f"{shown(path)} cannot be a plugin: it is called as its file is, and that one has no "
+            "name before the .py. Rename it."
+        )
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:

@@ -1,7 +1,9 @@
 """A value that is used and never shown."""
 
 import re
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -10,6 +12,7 @@ HIDDEN: Final = "(hidden)"
 _SHORT: Final = 4
 # A part of an address that is shorter is more likely a word than a token.
 _LONG: Final = 8
+_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
 
 class Secret:
@@ -42,20 +45,72 @@ class Secret:
 def hide(text: str, secrets: Iterable[str]) -> str:
     """The text without any of these, which some library may have put into an error.
 
-    They are found as they are, as `repr` and JSON write them, quoted for an address, and as the
+    They are found as they are, as `repr` and JSON write them, quoted for an address, in Base64 with
+    whatever was written before them (as a name is in HTTP's Basic authentication), and as the
     telling parts of an address: who asks for `https://example.org/TOKEN` may be told `/TOKEN` only.
     One of fewer than 4 characters is taken out where it stands alone.
     """
-    forms = {form for secret in secrets for form in _forms(secret) if form.strip()}
-    if not forms:
-        return text
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.sub("|".join(map(_pattern, longest_first)), HIDDEN, text)
+    return Hiding(secrets)(text)
+
+
+class Hiding:
+    """`hide` for one set of secrets, worked out once and when it is needed."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = frozenset(secrets)
+
+    def __call__(self, text: str) -> str:
+        if not self._secrets:
+            return text
+        text = _without_base64(text, self._in_base64)
+        return self._plain.sub(HIDDEN, text) if self._plain else text
+
+    @cached_property
+    def _plain(self) -> re.Pattern[str] | None:
+        forms = {form for secret in self._secrets for form in _forms(secret) if form.strip()}
+        return _any(map(_pattern, sorted(forms, key=len, reverse=True)))
+
+    @cached_property
+    def _in_base64(self) -> re.Pattern[str] | None:
+        return _any({re.escape(part) for secret in self._secrets for part in _base64(secret)})
+
+
+def _any(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    found = "|".join(patterns)
+    return re.compile(found) if found else None
 
 
 def _pattern(form: str) -> str:
     exactly = re.escape(form)
     return exactly if len(form) >= _SHORT else rf"(?<!\w){exactly}(?!\w)"
+
+
+def _base64(secret: str) -> Iterator[str]:
+    """What of its Base64 is the same whatever stands before it and after it.
+
+    Three bytes make four characters (RFC 4648, section 4), so there are three ways to begin.
+    """
+    raw = secret.strip().encode(errors="surrogateescape")
+    for before, mixed in enumerate((0, 2, 3)):
+        bits = 8 * (before + len(raw))
+        part = b2a_base64(bytes(before) + raw, newline=False).decode()[mixed : bits // 6]
+        if len(part) >= _LONG:
+            yield part
+            yield part.replace("+", "-").replace("/", "_")
+
+
+def _without_base64(text: str, parts: re.Pattern[str] | None) -> str:
+    """The text without every word of Base64 in which one of these is."""
+    kept, at = [], 0
+    while parts and (found := parts.search(text, at)):
+        begin, end = found.span()
+        while begin > at and text[begin - 1] in _BASE64:
+            begin -= 1
+        while end < len(text) and text[end] in _BASE64:
+            end += 1
+        kept += [text[at:begin], HIDDEN]
+        at = end
+    return "".join([*kept, text[at:]])
 
 
 def _forms(secret: str) -> Iterator[str]:

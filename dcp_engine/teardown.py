@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dcp_engine.allowance import over_at
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
-from dcp_engine.duties import THIRD_PARTY_LIMIT, THIRD_PARTY_PATIENCE
+from dcp_engine.duties import THIRD_PARTY_PATIENCE
 from dcp_engine.errors import (
     Credentials,
     LeaseLost,
@@ -21,13 +22,13 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
 from dcp_engine.model import Ended, Run, Step, with_step
+from dcp_engine.pauses import LONGEST_PAUSE
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
 from dcp_engine.words import counted
 
-LONGEST_PAUSE = timedelta(hours=1)
 SHORTEST_PAUSE = timedelta(milliseconds=500)
 _SIDE_BY_SIDE = 8
 # What has failed so often, hours apart by then, may never pass.
@@ -128,25 +129,29 @@ class Teardown:
             self._settings,
             name,
             clean=self._plugins.in_words,
+            third_party=step.third_party,
         )
         limit = self._drive.patience()
         if step.third_party:
             limit = min(limit, THIRD_PARTY_PATIENCE)
 
+        def act() -> StepResult:
+            return step_result(step.item.run(context), self._plugins.in_words)
+
         def attempt() -> StepResult:
             try:
-                return self._plugins.call(step, limit, lambda: step_result(step.item.run(context)))
+                return self._plugins.call(step, limit, act)
             finally:
                 context.close()
 
         return attempt
 
     def _is_due(self, name: str, tried: set[str]) -> bool:
-        step = self._drive.run.step(name) or Step(name=name)
+        step, now = self._drive.run.step(name) or Step(name=name), self._clock.now()
         return (
             name not in tried
             and step.ended is None
-            and (step.next_at is None or step.next_at <= self._clock.now())
+            and (step.next_at is None or step.next_at <= now or self._is_over(name, now))
         )
 
     def _unfinished(self) -> set[str]:
@@ -198,9 +203,6 @@ class Teardown:
                 max(self._settings.poll_interval, SHORTEST_PAUSE),
                 SHORTEST_PAUSE * 2 ** min(attempts - 1, 10),
             )
-            if name in self._strangers:
-                # Its time is over when it is over, whenever it wants to go on.
-                pause = min(pause, max(first + THIRD_PARTY_LIMIT - now, SHORTEST_PAUSE))
             step = replace(
                 old,
                 ended=ended,
@@ -231,8 +233,9 @@ class Teardown:
             old = run.step(name) or Step(name=name)
             failures = old.failures + 1
             pause = self._settings.poll_interval
-            if run.machines_ended_at is not None:
-                # The money has stopped: nothing is gained by asking AWS every minute.
+            if run.machines_ended_at is not None or name in self._strangers:
+                # The money has stopped, or it is not about that: nothing is gained by asking every
+                # minute.
                 pause = min(LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(failures - 1, 12))
             step = replace(
                 old,
@@ -258,15 +261,16 @@ class Teardown:
 
     def _is_over(self, name: str, now: datetime) -> bool:
         """Whether a third party's step has had its time."""
-        step = self._drive.run.step(name)
-        first = step.first_at if step else None
-        return name in self._strangers and first is not None and now - first >= THIRD_PARTY_LIMIT
+        if name not in self._strangers:
+            return False
+        over = over_at(self._drive.run, self._strangers)
+        return over is not None and over <= now
 
     def _give_up(self, name: str, words: str, now: datetime) -> None:
         """The run ends without what a plugin could not do in a day."""
         reason = (
-            f"given up after a day, which is as long as the plugin {self._strangers[name]} may "
-            f"keep the run from its end: {words}"
+            "given up after a day, which is as long as plugins may keep a run from its end, all of "
+            f"them together. What the plugin {self._strangers[name]} said last: {words}"
         )
 
         def given_up(run: Run) -> Run:
@@ -296,6 +300,6 @@ def _failure_text(
         else ""
     )
     return (
-        f"The teardown step {name}{whose} has failed {counted(tries, 'time')}: {words}. {money} "
-        f"It is tried again.{waive}"
+        f"The teardown step {name}{whose} has failed {counted(tries, 'time')}: "
+        f"{words.rstrip('.')}. {money} It is tried again.{waive}"
     )

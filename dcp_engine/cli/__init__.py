@@ -6,8 +6,14 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line of this process; exits with the command's exit code."""
     try:
-        from dcp_engine.cli.root import PROGRAM, cli  # noqa: PLC0415 - Ctrl-C may come meanwhile
+        from dcp_engine.cli.departure import Departure  # noqa: PLC0415 - Ctrl-C may come meanwhile
+        from dcp_engine.cli.root import PROGRAM, cli  # noqa: PLC0415
 
-        cli.main(prog_name=PROGRAM)
+        departure = Departure()
+        try:
+            cli.main(prog_name=PROGRAM, obj=departure)
+        except SystemExit as end:
+            departure.begin(end.code)
+            raise
     except KeyboardInterrupt:
         raise SystemExit(130) from None

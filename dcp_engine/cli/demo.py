@@ -1,9 +1,13 @@
 """`dcp-engine demo`."""
 
 import contextlib
+import os
+import select
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -12,10 +16,16 @@ import click
 
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.demo_account import say_account
-from dcp_engine.cli.demo_lines import DemoLines, introduction, look_around
+from dcp_engine.cli.demo_lines import (
+    DemoLines,
+    hand_over,
+    introduction,
+    launched,
+    look_around,
+)
 from dcp_engine.cli.given import given
 from dcp_engine.cli.terminal import Terminal, terminal
-from dcp_engine.errors import BadInput
+from dcp_engine.errors import EXIT_FINE, BadInput
 from dcp_engine.simulation.surroundings import no_own_aws
 
 if TYPE_CHECKING:
@@ -33,6 +43,7 @@ EXIT_INTERRUPTED: Final = 130
             "dcp-engine demo",
             "dcp-engine demo --cheapest --machines 6",
             "dcp-engine demo --jobs 12 --machines 2 --keep",
+            "dcp-engine demo --jobs 200 --hands-on",
         ]
     ),
 )
@@ -57,9 +68,21 @@ EXIT_INTERRUPTED: Final = 130
 @click.option(
     "--keep", is_flag=True, help="Leave the emulated AWS up afterwards, to look around in it."
 )
+@click.option(
+    "--hands-on",
+    is_flag=True,
+    help="Leave the run to you: watch it with commands and plugins of your own.",
+)
 @click.pass_context
 def demo(
-    ctx: click.Context, *, jobs: int, machines: int, seed: int, cheapest: bool, keep: bool
+    ctx: click.Context,
+    *,
+    jobs: int,
+    machines: int,
+    seed: int,
+    cheapest: bool,
+    keep: bool,
+    hands_on: bool,
 ) -> None:
     """See a whole run on an emulated AWS: nothing to set up, no account, no cost.
 
@@ -71,12 +94,17 @@ def demo(
     stays behind.
     """
     _refuse_own(ctx)
+    if hands_on and (cheapest or keep):
+        raise click.UsageError(
+            "With --hands-on the run is yours and is kept in any case: leave out --keep, and give "
+            "--cheapest to the `dcp-engine monitor` that you type."
+        )
     out = terminal(ctx)
     with no_own_aws():
         rehearsal = _extra()
         plan = rehearsal.Plan(jobs=jobs, machines=machines, seed=seed, cheapest=cheapest)
         with _Interruptions().heeded() as interruptions:
-            code = _rehearse(rehearsal, plan, out, interruptions, keep=keep)
+            code = _rehearse(rehearsal, plan, out, interruptions, keep=keep, hands_on=hands_on)
     ctx.exit(code)
 
 
@@ -114,6 +142,7 @@ def _rehearse(
     interruptions: _Interruptions,
     *,
     keep: bool,
+    hands_on: bool,
 ) -> int:
     lines = DemoLines(out)
     out.say("An AWS is starting on this computer; no account is needed, and nothing is billed.")
@@ -126,6 +155,10 @@ def _rehearse(
                 interrupted=lambda: interruptions.asked() or out.reader_gone,
             ) as stage,
         ):
+            if hands_on:
+                hand_over(out, stage, stage.launch)
+                stage.hand_over(_enter_was_hit, partial(launched, out))
+                return EXIT_FINE
             introduction(out, stage)
             account = stage.perform(lines.tell)
             say_account(out, account, kept=keep)
@@ -137,6 +170,14 @@ def _rehearse(
         return EXIT_INTERRUPTED
     code: int = account.exit_code()
     return code
+
+
+def _enter_was_hit() -> bool:
+    """Whether whoever sits at the terminal has just typed something."""
+    if sys.stdin is None or sys.stdin.closed or not select.select([sys.stdin], [], [], 0)[0]:
+        return False
+    # At the end of the input there is nothing to be read, for ever.
+    return bool(os.read(sys.stdin.fileno(), 1024))
 
 
 def _extra() -> "ModuleType":

@@ -10,6 +10,7 @@ from dcp_engine.cli.terminal import Terminal
 from dcp_engine.words import counted
 
 if TYPE_CHECKING:
+    from dcp_engine.simulation.launch import Launch
     from dcp_engine.simulation.rehearsal import Line, Rehearsal
 
 _BAR: Final = "| "
@@ -91,6 +92,30 @@ def look_around(out: Terminal, stage: "Rehearsal") -> None:
     out.say(f"  dcp-engine history {launch.app_name} --db {database}")
     out.say(f"  aws s3 ls --recursive s3://{launch.bucket}/exportedlogs/{launch.log_group}/")
     out.say("  aws ec2 describe-spot-fleet-requests")
+
+
+def hand_over(out: Terminal, stage: "Rehearsal", launch: "Launch") -> None:
+    """How to watch a run that nobody watches, with one's own plugins."""
+    variables = stage.directory / "environment.sh"
+    lines = ["unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"]
+    lines += [f"export {name}={shlex.quote(v)}" for name, v in stage.environment().items()]
+    variables.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    out.say()
+    out.say(
+        "The run waits for you: its machines are at work, and nobody watches it. Paste this into"
+    )
+    out.say("another terminal; no real AWS is reached from it then, and time is quick.")
+    out.say()
+    out.say(f"  . {shlex.quote(str(variables))}")
+    out.say("  export DCP_ENGINE_PLUGINS=    # or the path of your plugin's file, or its name")
+    launched(out, launch)
+    out.say()
+    out.say("Enter, here, launches another run. Ctrl-C ends it all and removes its files.")
+
+
+def launched(out: Terminal, launch: "Launch") -> None:
+    """How to watch one run."""
+    out.say(f"  dcp-engine monitor {shlex.quote(str(launch.monitor_file))}")
 
 
 def _lead(clock: str, kind: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from dcp_engine.cli.command import EverywhereOption, SettingOption, utf8
+from dcp_engine.cli.departure import Departure
 from dcp_engine.errors import BadInput, EngineError
 
 DB_VARIABLE = "DCP_ENGINE_DB"
@@ -88,19 +89,15 @@ def setting_flags(command: _Command) -> _Command:
     return command
 
 
-def open_app(ctx: click.Context, label: str) -> "App":
+def open_app(ctx: click.Context, label: str, *, insist: bool = False) -> "App":
     """The App of this command line, closed with it. `label` names us to other drivers.
 
-    Raises BadInput with everything that is wrong with the settings.
+    With `insist` plugins are loaded that are left alone for a time, too. Raises BadInput with
+    everything that is wrong with the settings.
     """
     from dcp_engine.app import App  # noqa: PLC0415 - `--help` needs none
 
     options = given(ctx)
-    log = options.path("log-file")
-    if options.verbose or log is not None or label not in _ONLY_LOOK:
-        from dcp_engine.cli.logs import start_logging  # noqa: PLC0415 - slow
-
-        start_logging(ctx, options.verbose, log)
     loaded = _loaded(options)
     region, profile = options.texts.get("region"), options.texts.get("profile")
     # The environment goes before the file. botocore reads these variables by itself; a region or
@@ -116,8 +113,16 @@ def open_app(ctx: click.Context, label: str) -> "App":
         profile=profile or None,
         label=f"dcp-engine {label}",
         plugins=loaded.plugins,
+        insist=insist,
         crash=_crash_point(),
     )
+    if departure := ctx.find_object(Departure):
+        departure.of(app)
+    log = options.path("log-file")
+    if options.verbose or log is not None or label not in _ONLY_LOOK:
+        from dcp_engine.cli.logs import start_logging  # noqa: PLC0415 - slow
+
+        start_logging(ctx, options.verbose, log, app.hide)
     ctx.call_on_close(app.close)
     return app
 

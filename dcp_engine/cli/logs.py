@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,13 @@ from dcp_engine.text_input import not_a_file
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def start_logging(ctx: click.Context, verbose: int, file: Path | None) -> None:
+def start_logging(
+    ctx: click.Context, verbose: int, file: Path | None, hide: Callable[[str], str] = str
+) -> None:
     """Log `dcp_engine` to standard error and to a file until the command ends.
 
-    Only our own log: botocore's may hold credentials. Raises BadInput when the file cannot be
-    written.
+    Only our own log: botocore's may hold credentials. `hide` takes the secrets of plugins out of
+    what they log. Raises BadInput when the file cannot be written.
     """
     # Without any handler Python prints warnings of libraries, and cron would mail them.
     handlers: list[tuple[logging.Logger, logging.Handler]] = [
@@ -32,7 +35,7 @@ def start_logging(ctx: click.Context, verbose: int, file: Path | None) -> None:
     before = ours.level
     if verbose or file is not None:
         ours.setLevel(level)
-    formatter = logging.Formatter(_FORMAT)
+    formatter = _Hiding(hide)
     for logger, handler in handlers:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
@@ -44,6 +47,17 @@ def start_logging(ctx: click.Context, verbose: int, file: Path | None) -> None:
             handler.close()
 
     ctx.call_on_close(stop)
+
+
+class _Hiding(logging.Formatter):
+    """Shows no secret, in errors and their traces neither."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        super().__init__(_FORMAT)
+        self._hide = hide
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._hide(super().format(record))
 
 
 class _Unbreakable(logging.StreamHandler):  # type: ignore[type-arg]

@@ -22,7 +22,7 @@ def notify(ctx: click.Context, what: str, names: tuple[str, ...]) -> None:
     Exit code 4 when any of them could not tell it. It is about no run, and asks AWS nothing.
     """
     out = terminal(ctx)
-    told = open_app(ctx, "notify").plugin_desk.tell(names)
+    told = open_app(ctx, "notify", insist=True).plugin_desk.tell(names)
     if not told:
         out.message("There is no plugin that tells anybody anything.")
     width = max((len(one.notifier) for one in told), default=0)

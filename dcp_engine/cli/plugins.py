@@ -32,7 +32,7 @@ def plugins(ctx: click.Context, what: str | None, as_json: bool) -> None:
     code 4 when any lacks something. Neither asks AWS anything, nor shows a secret.
     """
     out = terminal(ctx)
-    desk = open_app(ctx, "plugins").plugin_desk
+    desk = open_app(ctx, "plugins", insist=what == "check").plugin_desk
     # Of what plugins print in threads of their own, nobody can tell whose it is.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         if what == "check":

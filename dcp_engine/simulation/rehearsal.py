@@ -1,6 +1,7 @@
 """A whole run, rehearsed: the emulated AWS in this process, the real command in another."""
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from dcp_engine.simulation.world_news import WorldNews
 
 _BREATH = 0.2
 """Seconds between two looks at what the world does."""
+_NEXT = "Mine"
+"""What later runs of the person's are called, with a number: like no stranger's."""
 _SETTLING = 20.0
 """Seconds for the stranger's machines to come up; they take about one."""
 
@@ -121,17 +124,39 @@ class Rehearsal:
         while not self._interrupted():
             self.aws.clock.sleep(_BREATH)
 
+    def hand_over(self, wanted: Callable[[], bool], tell: Callable[[Launch], None]) -> None:
+        """Leave everything to the person, and launch another run whenever one is `wanted`."""
+        bucket = self.launch.bucket
+        for number in itertools.count(2):
+            while not wanted():
+                if self._interrupted():
+                    return
+                self.aws.clock.sleep(_BREATH)
+            tell(self._launch_one(f"{_NEXT}{number}", bucket))
+
+    def environment(self) -> dict[str, str]:
+        """With these variables any command drives runs here, in quick motion, and nowhere else."""
+        return {
+            **self.aws.environment(),
+            **ENGINE_SETTINGS,
+            "DCP_ENGINE_DB": str(self.database),
+            "NO_PROXY": "127.0.0.1",
+        }
+
     def _set_the_stage(self) -> None:
         self._neighbours = launch_neighbours(self.aws, APP_NAME, self.directory)
         self._until_settled(self._neighbours)
-        self._launch = launch_run(
+        self._launch = self._launch_one(APP_NAME, self._neighbours.bucket)
+
+    def _launch_one(self, name: str, bucket: str) -> Launch:
+        return launch_run(
             self.aws,
-            APP_NAME,
+            name,
             jobs=self.plan.jobs,
             machines=self.plan.machines,
             directory=self.directory,
-            cluster=f"{APP_NAME}Cluster",
-            bucket=self._neighbours.bucket,
+            cluster=f"{name}Cluster",
+            bucket=bucket,
             visibility_timeout=VISIBILITY_TIMEOUT,
             max_receive_count=MAX_RECEIVE_COUNT,
             auto_monitor=True,

@@ -48,6 +48,12 @@ class Demo:
         self.lines += [line.rstrip("\n") for line in self.process.stdout]
         return self.process.wait()
 
+    def enter(self) -> None:
+        """Hit Enter; its standard input must be a pipe."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
@@ -59,13 +65,13 @@ class Demo:
 
 
 @contextmanager
-def running(*options: str, temporary: Path) -> Iterator[Demo]:
+def running(*options: str, temporary: Path, stdin: int = subprocess.DEVNULL) -> Iterator[Demo]:
     """`dcp-engine demo` with its temporary files in `temporary`; killed when it takes too long."""
     temporary.mkdir()
     with subprocess.Popen(
         [sys.executable, "-m", "dcp_engine", "demo", *options],
         env={**os.environ, **TRAPS, "TMPDIR": str(temporary)},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -24,6 +24,17 @@ def kinds() -> dict[str, set[str]]:
     return found
 
 
+def kinds_of_the_engine() -> set[str]:
+    """Those that the engine itself writes down, and none of its plugins."""
+    builtin = _PACKAGE / "builtin"
+    plugins = {
+        kind
+        for path in builtin.glob("*.py")
+        for kind, _ in _in(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    return set(kinds()) - plugins
+
+
 def _in(tree: ast.AST) -> Iterator[tuple[str, set[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Tuple) and len(node.elts) == 3:

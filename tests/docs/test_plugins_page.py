@@ -73,7 +73,7 @@ def test_the_states_are_those_that_are_shown() -> None:
     rows = set(
         re.findall(r"^\| `([a-z ]+)` \| ", PAGE.partition("## Seeing them")[2], re.MULTILINE)
     )
-    sources = (ROOT / "dcp_engine" / name for name in ("plugins.py", "plugin_desk.py"))
+    sources = (ROOT / "dcp_engine" / name for name in ("plugin_loading.py", "plugin_desk.py"))
     told = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert rows == set(re.findall(r'"(loaded|failed|suspended|disabled|not wanted)"', told))
 

@@ -18,7 +18,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner
 
-from dcp_engine import duties, hookspecs, outbox, settings
+from dcp_engine import duties, hookspecs, outbox, pauses, settings
 from dcp_engine.cli.root import cli
 from dcp_engine.plugins import Plugins
 from dcp_engine.secret import Secret
@@ -289,13 +289,14 @@ def test_everything_on_the_bench_is_in_its_table() -> None:
 
 
 def test_a_plugin_for_other_hooks_is_left_out() -> None:
-    (block,) = [text for kind, text in OTHERS if kind == "python"]
+    (version,) = [text for kind, text in OTHERS if kind == "python"]
+    block = f"{version}\n{FILES['my_alerts.py']}"
     fits = module("fits", block)
     assert fits.dcp_engine_hooks == hookspecs.VERSION
     plugins = Plugins()
     plugins.add("fits", fits)
     assert plugins.failures == []
-    plugins.add("newer", module("newer", block.replace("1", str(hookspecs.VERSION + 1))))
+    plugins.add("newer", module("newer", block.replace("1", str(hookspecs.VERSION + 1), 1)))
     assert [failure.plugin for failure in plugins.failures] == ["newer"]
 
 
@@ -304,9 +305,9 @@ def test_the_limits_that_it_names_are_the_engines() -> None:
     hours = outbox.GIVE_UP_AFTER // timedelta(hours=1)
     assert f"for up to {hours} hours" in said
     assert (
-        f"has failed {_TEN[duties.SUSPENDED_AFTER]} times on end is tried only once a day" in said
+        f"has failed {_TEN[pauses.SUSPENDED_AFTER]} times on end is tried only once a day" in said
     )
-    assert duties.SUSPENDED_FOR // timedelta(days=1) == 1
+    assert pauses.SUSPENDED_FOR // timedelta(days=1) == 1
     assert "It has a minute; a step has, too." in said
     assert duties.THIRD_PARTY_PATIENCE // timedelta(minutes=1) == 1
 

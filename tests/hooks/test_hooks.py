@@ -25,6 +25,7 @@ from dcp_engine.plugins import Plugins
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from tests.engine.rig import Rig
+from tests.unit.distributions import said
 from tests.unit.runs import START, run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -179,8 +180,7 @@ def test_a_notifier_that_cannot_tell_says_why_and_shows_no_secret(
 ) -> None:
     address, letters = post
     plugins = added("notify", {"address": address.replace("http", "gopher")})
-    error = plugins.notify("example", run(), event("state"))
-    assert error is not None
+    error = said(plugins.notify("example", run(), event("state")))
     assert "gopher" in error
     assert address.partition(":")[2] not in error
     assert letters == []
@@ -242,15 +242,15 @@ def test_commands(aws: SimulatedAws, rig: Rig, tmp_path: Path) -> None:
     environment = {**os.environ, "DCP_ENGINE_PLUGINS": str(folder / "my_commands.py")}
     environment["DCP_ENGINE_DB"] = str(rig.database)
     for name, answer in (("failures", "Exp1: 0 dead letters\n"), ("failure", "")):
-        said = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "dcp_engine", name, "Exp1"],
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert said.stdout == answer, said.stderr
-    assert "There is no command 'failure'" in said.stderr
+        assert done.stdout == answer, done.stderr
+    assert "There is no command 'failure'" in done.stderr
 
 
 class Liar:
@@ -306,8 +306,8 @@ def test_a_notifier_that_raises_says_so_and_nothing_else_happens(answer: BaseExc
     plugins = Plugins()
     plugins.add("bad", hostile(answer))
     event = Event(id="1", run_id="Exp1-0", at=START, kind="state", text="x")
-    assert "gone" in (plugins.notify("bad", run(), event) or "")
-    assert "not installed" in (plugins.notify("nobody", run(), event) or "")
+    assert "gone" in said(plugins.notify("bad", run(), event))
+    assert "not installed" in said(plugins.notify("nobody", run(), event))
 
 
 def test_a_notifier_that_hangs_is_left_behind_and_not_waited_for_again() -> None:
@@ -325,8 +325,8 @@ def test_a_notifier_that_hangs_is_left_behind_and_not_waited_for_again() -> None
     plugins.add("hanging", module)
     events = [Event(id=i, run_id="Exp1-0", at=START, kind="state", text="x") for i in "123"]
     try:
-        assert "did not come back" in (plugins.notify("hanging", run(), events[0]) or "")
-        assert "earlier call" in (plugins.notify("hanging", run(), events[1]) or "")
+        assert "did not come back" in said(plugins.notify("hanging", run(), events[0]))
+        assert "earlier call" in said(plugins.notify("hanging", run(), events[1]))
         assert calls == ["1"]
     finally:
         hangs.set()

@@ -75,6 +75,10 @@ def giving(answer: object) -> Deed:
     return lambda _: answer
 
 
+async def _awaited() -> None:
+    raise AssertionError
+
+
 def half_way(*items: object) -> Deed:
     def deed(_: Any) -> Iterator[object]:
         yield from items
@@ -104,6 +108,7 @@ RAISED: Mapping[str, Deed] = {
 
 NONSENSE: Mapping[str, Deed] = {
     "42": giving(42),
+    "what nobody awaits": lambda _: _awaited(),
     "a text": giving("text"),
     "a generator that raises half-way": half_way(),
     "a class": giving(Duty),
@@ -221,7 +226,12 @@ def keep_what_is_written(context: Context) -> None:
         duty.memory["later"] = object()
     for step in context.run.steps:
         step.progress["later"] = object()
-    msgspec.structs.force_setattr(context.run, "state", State.EXPORTED)
+    force = msgspec.structs.force_setattr
+    force(context.run, "state", State.EXPORTED)
+    force(context.settings, "poll_interval", timedelta(hours=9))
+    force(context.settings, "empty_readings", 1)
+    for machine in context.roll():
+        force(machine, "instance_id", "i-0")
 
 
 def prints(_: Any) -> None:
@@ -253,10 +263,18 @@ FORBIDDEN: Mapping[str, Deed] = {
     "a target that is none": committing(
         run=lambda run: replace(run, fleets=(replace(run.fleets[0], target="many"),))
     ),
+    "a higher target": committing(
+        run=lambda run: replace(run, fleets=(replace(run.fleets[0], target=500),))
+    ),
+    "no machine at all": committing(
+        run=lambda run: replace(run, fleets=(replace(run.fleets[0], target=-1),))
+    ),
     "memory that JSON cannot hold": committing(memory={"x": object()}),
     "an enormous memory": committing(memory={"x": "x" * 2_000_000}),
     "a bottomless memory": lambda context: context.commit(memory=_deep(500)),
     "the engine's own words": committing(event="state", text="TEARDOWN → EXPORTED: not true."),
+    "another of the engine's own words": committing(event=" Registered", text="x"),
+    "a state for a word": committing(event="exported", text="x"),
     "an event of no kind": committing(event=5, text="x"),
     "an event of no text": committing(event="x", text=5),
     "an event of no data": committing(event="x", text="x", data={"x": object()}),
@@ -278,9 +296,9 @@ HOOKS: Mapping[str, Mapping[str, Deed]] = {
     "step": {**RAISED, **NONSENSE, **STEPPED_BADLY, **FORBIDDEN},
     "log_exporters": {**RAISED, **NONSENSE, **EXPORTERS},
     "export": {**RAISED, **NONSENSE, **STEPPED_BADLY, **FORBIDDEN},
-    "notify": RAISED,
+    "notify": {**RAISED, **NONSENSE},
     "summary": {**RAISED, **NONSENSE, **SUMMARIES},
-    "ticked": {**RAISED, "prints": prints},
+    "ticked": {**RAISED, **NONSENSE, "prints": prints},
 }
 CASES = [f"{hook}: {what}" for hook, deeds in HOOKS.items() for what in deeds]
 HARMLESS = {f"duty: {what}" for what in QUIET} | {"ticked: prints"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dcp_engine.hookspecs import hookimpl
+from dcp_engine.plugin_facts import PluginFailure
 from dcp_engine.plugins import Plugins
 
 
@@ -21,6 +22,11 @@ def plugin(**hooks: Callable[..., Any]) -> types.ModuleType:
 def errors(found: Plugins) -> dict[str, str]:
     """What failed last, by plugin."""
     return {failure.plugin: failure.error for failure in found.failures}
+
+
+def said(failure: PluginFailure | None) -> str:
+    """What went wrong, in words; nothing where nothing did."""
+    return failure.error if failure else ""
 
 
 def module_of(site: Path, name: str) -> str:

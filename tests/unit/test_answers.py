@@ -8,6 +8,7 @@ import pytest
 
 import dcp_engine
 from dcp_engine.answers import (
+    KINDS_OF_THE_ENGINE,
     LONGEST_TEXT,
     PROBLEMS_OF_THE_ENGINE,
     duty_result,
@@ -17,6 +18,7 @@ from dcp_engine.answers import (
 from dcp_engine.hookspecs import Duty, DutyResult, Observation, TeardownStep, done, waiting
 from dcp_engine.model import State
 from dcp_engine.series import Sample
+from tests.docs.event_kinds import kinds_of_the_engine
 
 PACKAGE = Path(dcp_engine.__file__).parent
 # How the engine names a problem.
@@ -75,6 +77,17 @@ def test_what_is_too_long_is_cut_and_a_span_is_bounded() -> None:
     assert result.next_in is not None
     assert timedelta(days=300) < result.next_in < timedelta(days=400)
     assert step_result(waiting("no", timedelta(-1))).next_in == timedelta(0)
+
+
+def test_the_kinds_of_events_that_no_plugin_writes_are_those_of_the_engine() -> None:
+    named = KINDS_OF_THE_ENGINE - {str(state).casefold() for state in State}
+    assert named == kinds_of_the_engine() | {"jobs"}
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\n  lines", "two\x1b\x00\u2028lines"])
+def test_a_text_is_one_line(text: str) -> None:
+    assert step_result(done(text)).reason == "two lines"
+    assert duty_result(DutyResult(problems={"a": text})).problems == {"a": "two lines"}
 
 
 def test_a_text_of_the_plugins_own_kind_is_plain_afterwards() -> None:

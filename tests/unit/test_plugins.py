@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dcp_engine import plugin_sources, plugins
+from dcp_engine import plugin_loading, plugin_sources
 from dcp_engine.builtin import BUILT_IN
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
@@ -92,7 +92,7 @@ def test_an_empty_list_looks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def looked() -> list[object]:
         raise AssertionError("installed plugins were looked for")
 
-    monkeypatch.setattr(plugins, "installed", looked)
+    monkeypatch.setattr(plugin_loading, "installed", looked)
     found = load(only=(), disabled=("alerts",), tables={"alerts": {"token": "x"}})
     assert list(facts(found)) == list(BUILT_IN)
     assert errors(found) == {}
@@ -164,6 +164,13 @@ def test_of_two_files_of_a_name_the_first_is_taken(tmp_path: Path) -> None:
     assert "alerts" in found.notifiers()
 
 
+def test_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path / ".py", TELLS)
+    found = load(only=(str(path),))
+    assert "no name before the .py" in errors(found)[".py"]
+    assert found.notifiers() == ("notifications",)
+
+
 # What fails at loading.
 
 
@@ -176,7 +183,16 @@ def test_of_two_files_of_a_name_the_first_is_taken(tmp_path: Path) -> None:
         ("import no_such_module_at_all", "no_such_module_at_all"),
         (f"token = '{TOKEN}' +", "SyntaxError: invalid syntax (alerts.py, line 1)"),
         ("dcp_engine_hooks = 2", "version 2 of the hooks"),
+        ("dcp_engine_hooks = '1'", "must be a number: 1"),
+        ("dcp_engine_hooks = True", "must be a number: 1"),
         ("from dcp_engine.hookspecs import hookimpl\n@hookimpl\ndef notfy(run): 0", "hook notfy"),
+        ("def notify(run, event): 0\nready = 5", "with `@hookimpl`, after"),
+        ("def notify(run, event): 0\ndef ready(): 0", "Its notify and ready may be meant"),
+        ("", "it has no hook"),
+        (
+            "from dcp_engine.hookspecs import hookimpl\n@hookimpl\ndef notify(run, evt, z=1): 0",
+            "its hook notify takes evt, and there is no such argument: it may take run, event, opt",
+        ),
     ],
 )
 def test_one_that_fails_to_load_is_named_and_the_others_are_loaded(
@@ -264,7 +280,8 @@ def test_an_object_that_is_hard_to_look_at_harms_nobody() -> None:
     found.add("closed", Closed())
     found.add("nothing", None)
     found.add("good", plugin(summary=lambda: {"c": "d"}))
-    assert set(errors(found)) == {"worse", "closed"}
+    assert set(errors(found)) == {"worse", "closed", "nothing"}
+    assert "it has no hook" in errors(found)["nothing"]
     assert found.summary(run()) == {"c": "d", "a": "b"}
     assert facts(found)["prickly"].hooks == ("summary",)
 

@@ -4,18 +4,27 @@ import logging
 import sys
 import types
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from dcp_engine.answers import duty_result, step_result
 from dcp_engine.defaults import Settings
-from dcp_engine.hookspecs import Duty, DutyResult, Secret, StepResult, TeardownStep, kept
+from dcp_engine.hookspecs import (
+    Duty,
+    DutyResult,
+    LogExporter,
+    Observation,
+    Sample,
+    Secret,
+    TeardownStep,
+    kept,
+)
 from dcp_engine.model import Event, State
-from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
-from tests.unit.distributions import errors, plugin
+from tests.unit.distributions import errors, plugin, said
 from tests.unit.runs import START, run
 
 TOKEN = "xoxb-12345"
@@ -45,14 +54,14 @@ def leaky(kind: Callable[[str], BaseException]) -> types.ModuleType:
 def test_no_error_of_any_hook_shows_a_secret(kind: Callable[[str], BaseException]) -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", leaky(kind))
-    said = [found.notify("chat", run(), EVENT) or "", *found.ready("chat", Settings())]
+    texts = [said(found.notify("chat", run(), EVENT)), *found.ready("chat", Settings())]
     found.ticked(run(), None)  # type: ignore[arg-type]
     found.summary(run())
     found.duties(Settings())
     found.commands(Settings(), str)
-    said += [failure.error for failure in found.failures]
+    texts += [failure.error for failure in found.failures]
     assert len(found.failures) == 6
-    assert all("401 for (hidden)" in text for text in said)
+    assert all("401 for (hidden)" in text for text in texts)
     assert TOKEN not in repr(found.facts())
 
 
@@ -84,7 +93,7 @@ def test_a_secret_that_the_options_made_themselves_is_hidden_too() -> None:
 
     found = Plugins({}, tables={"chat": {"user": "me"}})
     found.add("chat", plugin(options=lambda: Made, notify=notify))
-    assert found.notify("chat", run(), EVENT) == "OSError('(hidden)')"
+    assert said(found.notify("chat", run(), EVENT)) == "OSError('(hidden)')"
 
 
 def test_the_secret_of_one_is_hidden_in_the_words_of_another() -> None:
@@ -94,25 +103,55 @@ def test_the_secret_of_one_is_hidden_in_the_words_of_another() -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", plugin(options=lambda: Options))
     found.add("other", plugin(notify=notify))
-    assert found.notify("other", run(), EVENT) == "OSError('proxy saw (hidden)')"
+    assert said(found.notify("other", run(), EVENT)) == "OSError('proxy saw (hidden)')"
 
 
 def test_what_a_duty_or_a_step_answers_shows_no_secret() -> None:
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", plugin(options=lambda: Options, ready=lambda: [f"no {TOKEN}"]))
 
-    def answer(item: Duty | TeardownStep, result: object) -> object:
-        return found.call(Owned("chat", True, item), timedelta(seconds=20), lambda: result)
-
-    duty = Duty(name="d", states=frozenset(State), every=timedelta(0), run=lambda _: None)
-    step = TeardownStep(name="s", run=lambda _: kept("x"))
-    assert answer(step, kept(f"no {TOKEN}")) == StepResult(ended="kept", reason="no (hidden)")
-    problems = {"a": f"no {TOKEN}", "b": None}
-    assert answer(duty, DutyResult(problems=problems)) == DutyResult(
-        problems={"a": "no (hidden)", "b": None}
+    clean = found.in_words
+    assert step_result(kept(f"no {TOKEN}"), clean) == kept("no (hidden)")
+    problems = {f"a {TOKEN}": f"no {TOKEN}", "b": None}
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    answer = DutyResult(
+        problems=problems,
+        observations=[Observation(name=f"n {TOKEN}", value=1, unit=TOKEN)],
+        samples=[Sample(at=moment, values={TOKEN: 1}, subject=f"s {TOKEN}")],
     )
-    assert answer(duty, None) is None
+    assert duty_result(answer, clean=clean) == DutyResult(
+        problems={"a (hidden)": "no (hidden)", "b": None},
+        observations=[Observation(name="n (hidden)", value=1, unit="(hidden)")],
+        samples=(Sample(at=moment, values={"(hidden)": 1}, subject="s (hidden)"),),
+    )
     assert found.ready("chat", Settings()) == ("no (hidden)",)
+
+
+def test_what_is_cut_is_hidden_before() -> None:
+    found = Plugins({}, tables={"chat": {"token": TOKEN}})
+    found.add("chat", plugin(options=lambda: Options, ready=lambda: ["x" * 1995 + TOKEN]))
+    (complaint,) = found.ready("chat", Settings())
+    assert "xoxb" not in complaint
+
+
+def test_no_name_of_what_it_offers_shows_a_secret() -> None:
+    found = Plugins({}, tables={"chat": {"token": TOKEN}})
+    states = frozenset(State)
+    offers = plugin(
+        options=lambda: Options,
+        duties=lambda: [Duty(name=f"d {TOKEN}", states=states, every=timedelta(0), run=print)],
+        teardown_steps=lambda: [
+            TeardownStep(name=f"s {TOKEN}", run=lambda _: kept("x")),
+            TeardownStep(name="after", run=lambda _: kept("x"), needs=frozenset({f"s {TOKEN}"})),
+        ],
+        log_exporters=lambda: [LogExporter(name=TOKEN, export=lambda *_: kept("x"))],
+    )
+    found.add("chat", offers)
+    (duty,) = found.duties(Settings())
+    first, after = found.teardown_steps(Settings())
+    (exporter,) = found.log_exporters(Settings())
+    assert (duty.item.name, exporter.item.name) == ("d (hidden)", "(hidden)")
+    assert (first.item.name, [*after.item.needs]) == ("s (hidden)", ["s (hidden)"])
 
 
 def test_what_is_printed_goes_to_the_log_without_the_secret(

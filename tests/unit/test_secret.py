@@ -1,8 +1,10 @@
 """A secret is used and never shown, in whatever way somebody writes it."""
 
+import base64
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -75,6 +77,23 @@ def test_it_is_found_however_a_library_writes_it(written: str) -> None:
     assert "ss" not in said
     assert said.startswith("401 for ")
     assert said.endswith(", sorry")
+
+
+@pytest.mark.parametrize("before", ["", "u:", "user:", "a-person:", "Grüße:"])
+@pytest.mark.parametrize("after", ["", "!", "&more=yes"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_it_is_found_in_base64_whatever_stands_around_it(
+    before: str, after: str, encode: Callable[[bytes], bytes]
+) -> None:
+    secret = "xoxb-12345>?ÿ~67890"
+    written = encode(f"{before}{secret}{after}".encode()).decode()
+    said = hide(f"Authorization: Basic {written}, refused", [secret])
+    assert said == f"Authorization: Basic {HIDDEN}, refused"
+
+
+def test_an_enormous_text_is_looked_through_in_no_time() -> None:
+    text = "x" * 2_000_000
+    assert hide(text, ["xxxxxxxxy-secret"]) == text
 
 
 def test_it_is_found_in_one_line_of_it_and_with_its_spaces_made_one() -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from dcp_engine.hookspecs import hookimpl
+from dcp_engine.hookspecs import Later, hookimpl
 from dcp_engine.model import Event, Run
+from dcp_engine_apprise.errors import NotTold
 from dcp_engine_apprise.options import Options
 from dcp_engine_apprise.wording import message_about
 
@@ -15,6 +16,7 @@ TEST: Final = "test"
 # So long the others wait for an address that fails: messages are told in order, and an address that
 # never works again would keep from them what they must know.
 _HELD_UP: Final = timedelta(minutes=10)
+_AGAIN: Final = timedelta(minutes=1)
 
 
 @hookimpl
@@ -39,9 +41,12 @@ def notify(run: Run, event: Event, options: Options) -> None:
 def ticked(options: Options) -> None:
     """Have an address that misses messages be a problem of the run, which the others are told.
 
-    Raises NotTold.
+    Raises Later: nothing of ours failed, so it is no reason to ask more and more seldom.
     """
-    options.post.complain()
+    try:
+        options.post.complain()
+    except NotTold as error:
+        raise Later(_AGAIN, str(error)) from error
 
 
 @hookimpl

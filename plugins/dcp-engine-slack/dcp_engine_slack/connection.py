@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _A_PAGE: Final = 200
 _MOST_PAGES: Final = 20
 _PATIENCE_WHERE_NONE_IS_SAID: Final = 30.0
+_LONGEST: Final = 3600.0
 
 Message = Mapping[str, Any]
 _Question = Callable[["WebClient"], "SlackResponse"]
@@ -177,9 +178,9 @@ def _refusal(status: int, code: str, headers: Mapping[str, Any]) -> NotSent:
 
 
 def _retry_after(headers: Mapping[str, Any]) -> float:
-    """Slack's "Rate limits": the header holds whole seconds."""
+    """Slack's "Rate limits": the header holds whole seconds. More than an hour is not believed."""
     said = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    return float(said) if str(said).isdecimal() else _PATIENCE_WHERE_NONE_IS_SAID
+    return min(float(said), _LONGEST) if str(said).isdecimal() else _PATIENCE_WHERE_NONE_IS_SAID
 
 
 def _failure(error: Exception, seconds: int) -> NotSent:

@@ -107,10 +107,10 @@ def test_check_says_what_is_missing_harmlessly(invoke: Invoke, site: Path) -> No
     assert "room" not in invoke("plugins").stdout
     result = invoke("plugins", "check")
     assert result.exit_code == EXIT_NEEDS_PERSON
-    assert r"alerts  there is no \x1b[31mroom\x1b[0m on this computer" in result.stdout
+    assert "alerts  there is no [31mroom [0m on this computer" in result.stdout
     assert "\x1b" not in result.output
     assert by_name(invoke("plugins", "check", "--json"))["alerts"]["lacking"] == [
-        "there is no \x1b[31mroom\x1b[0m on this computer"
+        "there is no [31mroom [0m on this computer"
     ]
 
 

@@ -15,7 +15,7 @@ from dcp_engine_apprise.options import Options
 from dcp_engine_apprise.post import Post
 from dcp_engine_apprise.wording import message_about
 
-from dcp_engine.hookspecs import Secret
+from dcp_engine.hookspecs import Later, Secret
 from dcp_engine.testing import Event, example_event, example_run
 
 from .receivers import Mailbox, Webhook
@@ -204,7 +204,7 @@ def test_one_that_fails_for_long_does_not_keep_the_news_from_the_others(
     plugin.notify(run=old, event=EVENT, options=options)
     plugin.notify(run=young, event=second, options=options)
     assert len(webhook.posts) == 2
-    with pytest.raises(NotTold, match=r"address 2 \(JSON\) does not take its messages: .*404"):
+    with pytest.raises(Later, match=r"address 2 \(JSON\) does not take its messages: .*404"):
         plugin.ticked(options=_options(webhook.url, other_webhook.url))
 
     webhook.status = 500

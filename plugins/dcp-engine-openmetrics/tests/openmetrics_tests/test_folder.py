@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from dcp_engine_openmetrics import plugin
-from dcp_engine_openmetrics.errors import NotWritten
 from dcp_engine_openmetrics.exposition import values_in
 from dcp_engine_openmetrics.options import Options
 
-from dcp_engine.hookspecs import Tick
+from dcp_engine.hookspecs import Later, Tick
 from dcp_engine.model import Run, State
 from dcp_engine.testing import Bench, example_run
 
@@ -118,7 +117,7 @@ def test_keep_is_as_long_as_one_wishes(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    with pytest.raises(NotWritten, match=r"Exp1 could not be written to .*missing.*not affected"):
+    with pytest.raises(Later, match=r"Exp1 could not be written to .*missing.*not affected"):
         _show(missing, example_run())
     (said,) = plugin.ready(options=Options(directory=missing))
     assert "--collector.textfile.directory" in said
@@ -134,7 +133,7 @@ def test_a_link_in_the_folder_is_not_written_through(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("data")
     (tmp_path / "dcp_engine_Exp1-0123abcd.prom.tmp").symlink_to(precious)
-    with pytest.raises(NotWritten):
+    with pytest.raises(Later):
         _show(tmp_path, example_run())
     assert precious.read_text() == "data"
 

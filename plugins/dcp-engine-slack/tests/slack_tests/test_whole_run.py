@@ -83,6 +83,28 @@ def test_a_slack_that_is_gone_does_not_hold_the_run_up(bench: Bench, slack: Slac
     assert_whole(slack)
 
 
+def test_what_slack_asks_for_is_kept_to_by_every_process_and_run(
+    bench: Bench, slack: Slack
+) -> None:
+    bench.install("slack", dcp_engine_slack, {"webhook_url": slack.webhook_url})
+    too_many = Answer(status=429, headers={"Retry-After": "300"})
+    slack.misbehave("webhook", too_many, too_many)
+    one, two = bench.run(State.PENDING), bench.run(State.PENDING)
+    asked = []
+    for _ in range(12):
+        # As under cron: each look is another process.
+        bench.restart(died=True)
+        for run in (one, two):
+            bench.tick(run)
+        asked.append(slack.asked("webhook"))
+        bench.advance(minutes=1)
+    assert asked[:10] == [1] * 5 + [2] * 5
+    assert asked[10] > 2
+    for run in (one, two):
+        bench.until(run, lambda _: not bench.undelivered(one) and not bench.undelivered(two))
+    assert len([text for text in headlines(slack) if HEADLINES[0] in text]) == 2
+
+
 def test_too_many_messages_come_in_the_end_and_in_order(bench: Bench, slack: Slack) -> None:
     class OnTheBenchsClock:
         """The plugin with a clock that takes no time."""

@@ -1,0 +1,22 @@
+"""How long to wait before what failed is tried again; pure.
+
+A permanent fault must not become a loop that hammers AWS, or for which each of cron's ticks waits.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+LONGEST_PAUSE: Final = timedelta(hours=1)
+
+SUSPENDED_AFTER: Final = 10
+"""What a third party fails in so often on end, hours by then, is left alone but for once a day."""
+
+SUSPENDED_FOR: Final = timedelta(days=1)
+
+_SHORTEST: Final = timedelta(seconds=1)
+
+
+def pause_after(failures: int, first: timedelta) -> timedelta:
+    """A pause that doubles with every failure on end, from `first` to an hour."""
+    doublings = min(max(failures - 1, 0), 12)
+    return min(LONGEST_PAUSE, max(first, _SHORTEST) * (1 << doublings))
