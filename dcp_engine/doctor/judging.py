@@ -28,7 +28,7 @@ def findings(
     yield from _machines_and_jobs(subject, answers, settings, now)
     yield from _logs(subject, answers)
     if "permissions" in answers:
-        yield rights.permissions(answers["permissions"], subject.option)
+        yield rights.permissions(answers["permissions"], subject.given)
     if subject.run.live and (subject.registered or "fleet" in answers):
         yield watched.watched(subject, answers.get("fleet", {}), store, now)
 

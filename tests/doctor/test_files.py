@@ -139,7 +139,7 @@ def test_nobody_looks_any_more(ward: Clinic) -> None:
     said = not_fine(ward.of_run(run))
     assert said["watched"].verdict is Verdict.WRONG
     assert f"Nobody has looked at {launch.app_name} for 3 hours" in said["watched"].text
-    assert said["watched"].what_to_do == f"dcp-engine resume {launch.app_name}"
+    assert said["watched"].copy == f"dcp-engine resume {launch.app_name}"
 
 
 def test_nobody_has_looked_yet(ward: Clinic) -> None:

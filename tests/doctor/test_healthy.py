@@ -70,7 +70,7 @@ def test_a_run_before_it_is_registered(clinic: Clinic) -> None:
     found = clinic.of_file(launch)
     (only,) = not_fine(found).values()
     assert (only.name, only.verdict) == ("watched", Verdict.ADVICE)
-    assert only.what_to_do == f"dcp-engine monitor {launch.monitor_file}"
+    assert only.copy == f"dcp-engine monitor {launch.monitor_file}"
     assert exit_code(found) == 0
 
 
