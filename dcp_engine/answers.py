@@ -106,6 +106,7 @@ def duty_result(answer: object, *, third_party: bool = True) -> DutyResult:
         problems=problems,
         observations=[_seen(seen) for seen in few(answer.observations, "observations")],
         samples=tuple(map(_sample, _sampled(answer.samples, third_party=third_party))),
+        memory=None if answer.memory is None else dict(answer.memory),
     )
 
 

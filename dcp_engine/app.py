@@ -1,16 +1,13 @@
 """The composition root: what the command line may ask for, wired together once."""
 
 import os
-import random
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dcp_engine import at_stake, monitor_file
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
@@ -22,13 +19,15 @@ from dcp_engine.errors import (
     Refused,
     StoreUnwritable,
 )
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, Lease, Request, RequestKind, Run
-from dcp_engine.selection import Selection
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
+    from dcp_engine.at_stake import AtStake
     from dcp_engine.doctor.finding import Finding
-    from dcp_engine.engine import Engine, TickReport
+    from dcp_engine.engine import Engine
+    from dcp_engine.engine import TickReport as TickReport  # noqa: PLC0414 - for who calls `tick_all`
     from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
@@ -140,7 +139,8 @@ class App:
 
         Raises BadInput, Refused, AwsError, StoreError.
         """
-        from dcp_engine.register import Registrar  # noqa: PLC0415 - only when asked for
+        from dcp_engine import monitor_file  # noqa: PLC0415 - only when asked for
+        from dcp_engine.register import Registrar  # noqa: PLC0415
 
         monitor = monitor_file.read(path)
         try:
@@ -173,6 +173,49 @@ class App:
         except StoreUnwritable as error:
             raise self._unwritable(name, error) from error
         return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
+
+    def tick_all(
+        self, names: Sequence[str], *, threads: int = 8
+    ) -> "dict[str, TickReport | Exception]":
+        """One tick of each of these runs, several at once; what each came to or raised."""
+        if len(names) == 1:
+            return {name: self._ticked(name) for name in names}
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for several alone
+
+        with suppress(StoreUnwritable):
+            # Made here, and not by several threads at the same time.
+            _ = self._engine
+        with ThreadPoolExecutor(threads) as pool:
+            return dict(zip(names, pool.map(self._ticked, names), strict=True))
+
+    def _ticked(self, name: str) -> "TickReport | Exception":
+        # What fails for one must not keep the others from their tick: they have machines too.
+        try:
+            return self.tick(name)
+        except Exception as error:  # noqa: BLE001 - it is said in words, or shown as a defect
+            return error
+
+    def watch(
+        self,
+        *,
+        stop: "Stop",
+        threads: int,
+        tell: Callable[[Run, Sequence[Event]], None],
+        warn: Callable[[str], None],
+        ready: Callable[[int], None],
+    ) -> None:
+        """Look after every run, each on its own clock, until `stop` says so.
+
+        At most `threads` runs are looked at at once. `tell` and `warn` are called from other
+        threads, one at a time; `ready` is told how many runs there are, whenever that changes.
+        Raises StoreError where the database cannot be opened.
+        """
+        from dcp_engine.lookout import Lookout  # noqa: PLC0415
+
+        lookout = Lookout(
+            self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
+        )
+        lookout.go(stop, threads=threads, ready=ready)
 
     def drive(
         self,
@@ -270,8 +313,10 @@ class App:
             "over when that one is gone."
         )
 
-    def at_stake(self, name: str) -> at_stake.AtStake:
+    def at_stake(self, name: str) -> "AtStake":
         """What an abort would lose, asked of AWS where the store does not know it."""
+        from dcp_engine import at_stake  # noqa: PLC0415 - only when asked for
+
         run = self.find(name)
         if known := at_stake.without_asking(run):
             return known
@@ -348,6 +393,8 @@ class App:
         return self._engine_on(self._reader).unwritable(run, error)
 
     def _ask(self, run: Run, kind: RequestKind, **data: object) -> Run:
+        import uuid  # noqa: PLC0415 - who only looks needs none
+
         self._store.add_request(
             Request(id=uuid.uuid4().hex, run_id=run.id, kind=kind, at=self._clock.now(), data=data)
         )
@@ -425,6 +472,8 @@ class App:
 
     @cached_property
     def _cloud(self) -> "Cloud":
+        import random  # noqa: PLC0415
+
         from dcp_engine.aws.cloud import BotoCloud  # noqa: PLC0415
 
         return BotoCloud(

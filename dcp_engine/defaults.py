@@ -20,6 +20,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ensure_alarms: bool = True
     join_grace: timedelta = timedelta(minutes=20)
     end_unjoined: bool = False
+    stalled_after: timedelta = timedelta(minutes=30)
+    nothing_after: timedelta = timedelta(minutes=30)
+    coming_back_percent: int = 25
+    dead_letters_quiet: timedelta = timedelta(hours=1)
+    overfull_percent: int = 150
+    lost_capacity_after: timedelta = timedelta(hours=1)
+    few_machines_wait: timedelta = timedelta(days=1)
+    fleet_end_notice: timedelta = timedelta(days=1)
+    machine_full_percent: int = 95
+    machine_log_interval: timedelta = timedelta(hours=1)
     log_settle: timedelta = timedelta(minutes=5)
     request_timeout: timedelta = timedelta(seconds=20)
     tick_deadline: timedelta = timedelta(minutes=3)

@@ -7,8 +7,9 @@ run in memory and the run in the store are the same after every commit.
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import NEEDS_PERSON, LeaseLost, OutOfTime, Unreachable
+from dcp_engine.meter import Meter
 from dcp_engine.model import (
     Event,
     Lease,
@@ -56,10 +58,11 @@ class Drive:
         self._notifiers = notifiers
         self._lock = threading.RLock()
         self._run = store.run(lease.run_id)
-        self._machines = {m.instance_id: m for m in store.machines(lease.run_id)}
+        self._unwritten: list[Sample] | None = None
         self.lease = lease
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
         self.events: list[Event] = []
+        self.meter = Meter()
         self.answered = False
         self.cut_off = False
 
@@ -67,6 +70,11 @@ class Drive:
     def run(self) -> Run:
         """The run as last committed."""
         return self._run
+
+    @cached_property
+    def _machines(self) -> dict[str, Machine]:
+        # Thousands at times, and a tick that only counts jobs needs none.
+        return {machine.instance_id: machine for machine in self._store.machines(self._run.id)}
 
     @property
     def machines(self) -> tuple[Machine, ...]:
@@ -97,6 +105,7 @@ class Drive:
 
         Called before every changing call and every retry of one. Raises LeaseLost, OutOfTime.
         """
+        self.write_down()
         now = self._clock.now()
         if self._clock.monotonic() >= self.deadline:
             raise OutOfTime("tick", "deadline", "the time for this tick is over")
@@ -119,6 +128,23 @@ class Drive:
         left = max(0.0, self.deadline - self._clock.monotonic())
         return timedelta(seconds=left) + self._settings.request_timeout
 
+    def observe(self, change: Change, samples: Iterable[Sample] = ()) -> Run:
+        """Apply what was only seen; it is written with the next commit, at the latest with the
+        last one of the tick, and before anything is changed in AWS.
+
+        A process that dies before then has lost nothing: the next one looks itself.
+        """
+        with self._lock:
+            self._run = change(self._run)
+            self._unwritten = [*(self._unwritten or ()), *samples]
+            return self._run
+
+    def write_down(self) -> None:
+        """Write what was only seen, if anything was. Raises LeaseLost, StoreUnwritable."""
+        with self._lock:
+            if self._unwritten is not None:
+                self._write(self._run)
+
     def commit(
         self,
         change: Change = unchanged,
@@ -131,38 +157,39 @@ class Drive:
         """Apply a change to the run and write it with its events, or raise and change nothing."""
         with self._lock:
             run = change(self._run)
-            now = self._clock.now()
-            written = tuple(
-                Event(
-                    id=uuid.uuid4().hex,
-                    run_id=run.id,
-                    at=now,
-                    kind=kind,
-                    text=text,
-                    data=dict(data),
-                )
-                for kind, text, data in events
-            )
-            machines = tuple(machines)
-            consumed = tuple(consumed)
-            samples = tuple(samples)
-            if run == self._run and not (written or machines or consumed or samples):
-                return run
-            self._store.commit(
-                self.lease,
-                Commit(
-                    run=run,
-                    events=written,
-                    machines=machines,
-                    consumed=[request.id for request in consumed],
-                    notifiers=self._notifiers,
-                    samples=samples,
-                ),
-            )
-            self._run = run
+            news = tuple(events), tuple(machines), tuple(consumed), tuple(samples)
+            if run != self._run or any(news):
+                self._write(run, *news)
+            return self._run
+
+    def _write(
+        self,
+        run: Run,
+        events: Sequence[EventParts] = (),
+        machines: Sequence[Machine] = (),
+        consumed: Sequence[Request] = (),
+        samples: Sequence[Sample] = (),
+    ) -> None:
+        now = self._clock.now()
+        written = [
+            Event(id=uuid.uuid4().hex, run_id=run.id, at=now, kind=kind, text=text, data=dict(data))
+            for kind, text, data in events
+        ]
+        self._store.commit(
+            self.lease,
+            Commit(
+                run=run,
+                events=written,
+                machines=machines,
+                consumed=[request.id for request in consumed],
+                notifiers=self._notifiers,
+                samples=[*(self._unwritten or ()), *samples],
+            ),
+        )
+        self._run, self._unwritten = run, None
+        if machines:
             self._machines.update({m.instance_id: m for m in machines})
-            self.events.extend(written)
-            return run
+        self.events.extend(written)
 
     def remember_unwritten(self, change: Change) -> None:
         """Apply a change in memory only: for TEARDOWN on a database that cannot be written."""
@@ -289,6 +316,7 @@ class Drive:
 
     def numbers(self, subject: str | None = RUN, *, since: datetime | None = None) -> list[Bucket]:
         """What is kept of the numbers of a subject over time, of all subjects with None."""
+        self.write_down()
         return self._store.samples(self._run.id, subject=subject, since=since)
 
     def thin(self) -> None:

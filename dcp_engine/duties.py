@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from dcp_engine.answers import duty_result
 from dcp_engine.clock import Clock
-from dcp_engine.context import DutyContext
+from dcp_engine.context import DutyContext, plain
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import (
@@ -108,6 +108,8 @@ class Duties:
 
         def done(run: Run) -> Run:
             record = run.duty(duty.name) or DutyRecord(name=duty.name)
+            if result.memory is not None:
+                record = replace(record, memory=dict(result.memory))
             return replace(
                 with_duty(
                     run,
@@ -116,7 +118,12 @@ class Duties:
                 observations=_seen(run, result.observations, now),
             )
 
-        noted = every > timedelta(0) or self._drive.run.problem(problem) or result.observations
+        noted = (
+            every > timedelta(0)
+            or self._drive.run.problem(problem)
+            or result.observations
+            or result.memory is not None
+        )
         self._drive.problems(
             {**result.problems, problem: None},
             change=done if noted else unchanged,
@@ -166,7 +173,10 @@ class Duties:
 
 
 def _result(owned: Owned[Duty], context: DutyContext) -> DutyResult:
-    return duty_result(owned.item.run(context), third_party=owned.third_party)
+    result = duty_result(owned.item.run(context), third_party=owned.third_party)
+    if result.memory is None:
+        return result
+    return replace(result, memory=plain(result.memory, "the memory"))
 
 
 def _observed(observations: Sequence[Observation], now: datetime) -> list[Sample]:

@@ -4,7 +4,7 @@
 does the next tick: everything that matters is in the store.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -24,6 +24,7 @@ from dcp_engine.errors import (
     LeaseHeld,
     LeaseLost,
     OutOfTime,
+    StoreError,
     StoreUnwritable,
     Transient,
 )
@@ -31,11 +32,11 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.late import jobs_came_late, jobs_waiting
 from dcp_engine.log_export import logs_step
 from dcp_engine.machine import Move, RunMachine
-from dcp_engine.model import Event, Holder, Lease, Outcome, Problem, Run, State
+from dcp_engine.model import Cancelled, Event, Holder, Lease, Outcome, Problem, Run, State
 from dcp_engine.moves import Mover
 from dcp_engine.outbox import deliver
 from dcp_engine.plugins import Plugins
-from dcp_engine.ports import Aws, Cancelled, Cloud, Usage
+from dcp_engine.ports import Aws, Cloud
 from dcp_engine.refile import read_again
 from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store
@@ -104,7 +105,12 @@ class Engine:
             return TickReport(run=run)
         try:
             lease = self._store.acquire(
-                run_id, self._holder, self._settings.lease_ttl, self._clock.now(), self._is_dead
+                run_id,
+                self._holder,
+                self._settings.lease_ttl,
+                self._clock.now(),
+                self._is_dead,
+                enough=self._settings.tick_deadline + self._settings.request_timeout,
             )
         except LeaseHeld as held:
             return TickReport(run=run, held_by=str(held))
@@ -132,8 +138,16 @@ class Engine:
             # It lapses by itself, and the death of this process frees it at once.
             return
 
+    def let_go_of_all(self, leases: Sequence[Lease]) -> None:
+        """Free leases that `tick` was asked to keep, all at once."""
+        try:
+            self._store.release_all(leases)
+        except StoreError:
+            # They lapse by themselves, and the death of this process frees them at once.
+            return
+
     def _drive(self, drive: Drive) -> None:
-        began, asked = self._clock.monotonic(), self._cloud.usage()
+        began = self._clock.monotonic()
         aws = self._aws(drive, drive.deadline)
         mover = Mover(drive, self._machine, self._clock)
         teardown = Teardown(
@@ -164,16 +178,16 @@ class Engine:
             drive.problem(_SLOW, _slow(drive.run, self._settings))
         remind(drive, self._clock)
         deliver(drive, self._store, self._plugins, self._clock)
-        self._let_look_on(drive, began, asked)
+        self._let_look_on(drive, began)
         self._schedule(drive, teardown)
 
-    def _let_look_on(self, drive: Drive, began: float, asked: Usage) -> None:
-        usage = self._cloud.usage()
+    def _let_look_on(self, drive: Drive, began: float) -> None:
+        usage = drive.meter.reading()
         tick = Tick(
             at=self._clock.now(),
             took=timedelta(seconds=self._clock.monotonic() - began),
-            calls=usage.calls - asked.calls,
-            retries=usage.retries - asked.retries,
+            calls=usage.calls,
+            retries=usage.retries,
         )
         self._plugins.ticked(drive.run, tick)
         if drive.run.live:
@@ -357,7 +371,11 @@ class Engine:
 
     def _aws(self, drive: Drive, deadline: float) -> Aws:
         return self._cloud.bind(
-            lambda: drive.run, drive.machine_ids, deadline=deadline, guard=drive.guard
+            lambda: drive.run,
+            drive.machine_ids,
+            deadline=deadline,
+            guard=drive.guard,
+            meter=drive.meter,
         )
 
     def _soon(self, drive: Drive) -> Aws:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from dcp_engine.defaults import Settings
 from dcp_engine.errors import AwsError, Denied
 from dcp_engine.model import Problem, Run, for_a_person
 from dcp_engine.ports import FleetTrouble
 from dcp_engine.words import counted
 
-# A fleet's end date is a problem when less than this is left.
-_SOON = timedelta(hours=24)
 # A machine that dies is replaced within minutes where there is capacity.
 _PATIENCE = timedelta(minutes=30)
 # Amazon EC2 API Reference, EventInformation: what these say is wrong stays so until it is mended.
@@ -22,13 +21,13 @@ _NO_TIME_MENDS = frozenset(
 )
 
 
-def seen(run: Run, now: datetime) -> Mapping[str, Problem | str | None]:
+def seen(run: Run, now: datetime, settings: Settings) -> Mapping[str, Problem | str | None]:
     """What the last look at the fleets shows; None for what is not wrong."""
     return {
         "fleet-missing": for_a_person("fleet-missing", _fleet_missing(run), now),
         "no-capacity": for_a_person("no-capacity", _no_capacity(run, now), now),
         "fleet-cancelled": _cancelled_by_hand(run),
-        "fleet-ends": _near_its_end(run, now),
+        "fleet-ends": _near_its_end(run, now, settings.fleet_end_notice),
     }
 
 
@@ -96,11 +95,11 @@ def _cancelled_by_hand(run: Run) -> str | None:
     )
 
 
-def _near_its_end(run: Run, now: datetime) -> str | None:
+def _near_its_end(run: Run, now: datetime, notice: timedelta) -> str | None:
     ends = [
         fleet
         for fleet in run.fleets
-        if fleet.live and fleet.valid_until and fleet.valid_until - now < _SOON
+        if fleet.live and fleet.valid_until and fleet.valid_until - now < notice
     ]
     if not ends:
         return None

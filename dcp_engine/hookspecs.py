@@ -116,13 +116,16 @@ class DutyResult(msgspec.Struct, frozen=True, kw_only=True):
     `next_in` overrides the duty's own interval once. `problems` maps a problem's name to its
     words while it lasts, and to None when it is over. `observations` are shown by `status` with
     their time, until the next one of the same name takes their place. `samples` are kept over time
-    (see `dcp_engine.series`), and so is each observation, as a number of the run.
+    (see `dcp_engine.series`), and so is each observation, as a number of the run. `memory`, where
+    it is given, is what the duty remembers from now on: it is written in one commit with all of
+    that, so what was counted is never counted again.
     """
 
     next_in: timedelta | None = None
     problems: Mapping[str, str | None] = {}
     observations: Sequence[Observation] = ()
     samples: Sequence[Sample] = ()
+    memory: Mapping[str, Any] | None = None
 
 
 class Duty(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ Whoever calls a move commits its outcome; nothing here does I/O, because `transi
 state before it calls back.
 """
 
+import threading
 from enum import StrEnum
 
 from transitions import Machine, MachineError
@@ -56,6 +57,8 @@ class RunMachine:
     """The table of moves. One serves any number of runs, from any thread."""
 
     def __init__(self) -> None:
+        # The library's list of models is not made for threads.
+        self._lock = threading.Lock()
         self._machine = Machine(
             model=None,
             states=[state.value for state in State],
@@ -70,13 +73,14 @@ class RunMachine:
     def after(self, state: State, move: Move) -> State:
         """The state that `move` leads to. Raises ImpossibleMove."""
         position = _Position()
-        self._machine.add_model(position, initial=state.value)
-        try:
-            self._machine.events[move.value].trigger(position)
-        except MachineError as error:
-            raise ImpossibleMove(f"{move} leads nowhere from {state}") from error
-        finally:
-            self._machine.remove_model(position)
+        with self._lock:
+            self._machine.add_model(position, initial=state.value)
+            try:
+                self._machine.events[move.value].trigger(position)
+            except MachineError as error:
+                raise ImpossibleMove(f"{move} leads nowhere from {state}") from error
+            finally:
+                self._machine.remove_model(position)
         return State(position.state)
 
     def possible(self, state: State) -> frozenset[Move]:

@@ -46,6 +46,15 @@ class Ended(StrEnum):
     WAIVED = "waived"
 
 
+class Cancelled(StrEnum):
+    """What CancelSpotFleetRequests said of one fleet."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    NOT_CANCELLABLE = "not cancellable"
+    FAILED = "failed"
+
+
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """What a run's resources are called, as Distributed-CellProfiler's `run.py` names them."""
 
@@ -190,6 +199,7 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True):
     queue_url: str | None = None
     queue_created_at: datetime | None = None
     queue_retention: timedelta | None = None
+    queue_visibility: timedelta | None = None
     dead_letter_queue_arn: str | None = None
     service_created_at: datetime | None = None
     task_definitions: tuple[str, ...] = ()

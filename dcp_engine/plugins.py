@@ -19,6 +19,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.errors import Hangs
 from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
 from dcp_engine.isolation import within
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, Run
 from dcp_engine.overheard import Overhearing
 from dcp_engine.plugin_facts import (
@@ -32,7 +33,7 @@ from dcp_engine.plugin_facts import (
 from dcp_engine.plugin_hooks import hooks_of, new_manager
 from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed
 from dcp_engine.secret import hide
-from dcp_engine.selection import Selection, is_path
+from dcp_engine.selection import is_path
 from dcp_engine.step_order import never_begins
 from dcp_engine.store.codec import apart
 

@@ -7,13 +7,13 @@ that the driver still holds the run. "Already gone" is success for every method 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from dcp_engine.access import Access
-from dcp_engine.model import Reading, Run
+from dcp_engine.meter import Meter
+from dcp_engine.model import Cancelled, Reading, Run
 
 # An instance that is shutting down is not billed any more (Amazon EC2 User Guide, "Instance
 # lifecycle"); one that EC2 does not list has been terminated for an hour or longer.
@@ -21,7 +21,10 @@ ENDED_STATES = frozenset({"shutting-down", "terminated"})
 
 
 class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of GetQueueAttributes: the counts and what identifies the queue."""
+    """One answer of GetQueueAttributes: the counts and what identifies the queue.
+
+    `visibility` is how long a job that was handed out stays in flight before it waits again.
+    """
 
     url: str
     created_at: datetime
@@ -106,15 +109,6 @@ class FleetTrouble(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     kind: str
     text: str
-
-
-class Cancelled(StrEnum):
-    """What CancelSpotFleetRequests said of one fleet."""
-
-    ACCEPTED = "accepted"
-    UNKNOWN = "unknown"
-    NOT_CANCELLABLE = "not cancellable"
-    FAILED = "failed"
 
 
 class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -432,13 +426,6 @@ class Aws(Protocol):
     def access(self) -> Access: ...
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process has asked of AWS so far: every request sent, and those that repeat one."""
-
-    calls: int
-    retries: int
-
-
 class Cloud(Protocol):
     """The way to AWS of one process: sessions, regions, retries."""
 
@@ -453,17 +440,16 @@ class Cloud(Protocol):
         *,
         deadline: float,
         guard: Callable[[], None],
+        meter: Meter | None = None,
     ) -> Aws:
         """AWS as one run may use it.
 
         `run` and `machines` give the run and its recorded instance ids as they are at the moment
         of a call: what may be changed. `deadline` is a moment of `Clock.monotonic` after which
         nothing more is asked or retried. `guard` is called before every changing call and every
-        retry of one; it raises when the driver may not change anything any more.
+        retry of one; it raises when the driver may not change anything any more. `meter` counts
+        what is asked.
         """
-
-    def usage(self) -> Usage:
-        """How much AWS was asked."""
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

@@ -4,26 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from dcp_engine.errors import BadInput
+from dcp_engine.loaded import Selection
 from dcp_engine.options import variable
 from dcp_engine.text_input import kind, line, quoted
 
 PLUGINS_VARIABLE: Final = "DCP_ENGINE_PLUGINS"
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which plugins a person wants, and what was said of each.
-
-    `only` names installed plugins and paths of files, None means every installed one; `disabled`
-    are left out whatever they are. `tables` are by plugin, from the file `config`.
-    """
-
-    only: tuple[str, ...] | None = None
-    disabled: tuple[str, ...] = ()
-    tables: Mapping[str, Mapping[str, object]] = {}
-    config: Path | None = None
 
 
 class Choice:

@@ -25,6 +25,9 @@ MACHINES: Final = "machines"
 # From CloudWatch: percent, percent, jobs a minute, jobs a minute.
 CLUSTER_CPU: Final = "cluster-cpu"
 CLUSTER_MEMORY: Final = "cluster-memory"
+# The same of the run's own service: a cluster may be shared by many runs.
+SERVICE_CPU: Final = "service-cpu"
+SERVICE_MEMORY: Final = "service-memory"
 DELETED: Final = "deleted"
 RECEIVED: Final = "received"
 # How many messages were deleted since the run began, which is about how many jobs were done.

@@ -4,7 +4,6 @@ Everything that is wrong, wherever it stands, is said at once, with its place an
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,8 @@ from dcp_engine.crash import CRASH_VARIABLE
 from dcp_engine.defaults import Settings
 from dcp_engine.durations import format_duration, needs_unit, parse_duration
 from dcp_engine.errors import BadInput
-from dcp_engine.selection import PLUGINS_VARIABLE, Choice, Selection, name_of, names_in, names_of
+from dcp_engine.loaded import Loaded, Selection
+from dcp_engine.selection import PLUGINS_VARIABLE, Choice, name_of, names_in, names_of
 from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
 
 __all__ = [
@@ -37,20 +37,6 @@ RESERVED_VARIABLES = frozenset({CONFIG_VARIABLE, "DCP_ENGINE_DB", PLUGINS_VARIAB
 _FILE_ONLY = ("db", "region", "profile")
 _PLUGIN_LISTS = ("plugins", "disable")
 _OF_A_PLUGIN = " (a plugin's variable is an error where that plugin is not installed)"
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings, and what else the file says; None where it is silent.
-
-    `db` is where the database is, `region` and `profile` are AWS's. Flags and variables for these
-    three are the command line's business and go before the file.
-    """
-
-    settings: Settings
-    db: Path | None = None
-    region: str | None = None
-    profile: str | None = None
-    plugins: Selection = Selection()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +105,62 @@ _RULES: Mapping[str, _Rule] = {
         meaning="whether a machine that has not joined the cluster by then is ended",
         least=False,
         most=True,
+    ),
+    "stalled_after": _Rule(
+        meaning="how long no job may be done while machines run; three times a job's usual time "
+        "where that is longer",
+        least=timedelta(minutes=10),
+        too_little="CloudWatch's numbers come up to 20 minutes late",
+    ),
+    "nothing_after": _Rule(
+        meaning="how long jobs may wait for the first one to be taken while machines are up",
+        least=timedelta(minutes=10),
+        too_little="machines take minutes to start",
+    ),
+    "coming_back_percent": _Rule(
+        meaning="percent of the jobs handed out that may come back to the queue",
+        least=1,
+        too_little="a job comes back now and then in any run",
+        most=100,
+        too_much="more cannot come back",
+    ),
+    "dead_letters_quiet": _Rule(
+        meaning="how long no further job may have failed for good before that counts as over",
+        least=timedelta(minutes=10),
+        too_little="they are counted every ten minutes",
+    ),
+    "overfull_percent": _Rule(
+        meaning="percent of the jobs that the machines usually hold that may be in flight",
+        least=110,
+        too_little="the counts are approximate",
+        most=1000,
+        too_much="that would never be noticed",
+    ),
+    "lost_capacity_after": _Rule(
+        meaning="how long a fleet may have less than half of what it requests; and the time in "
+        "which machines that AWS took back are counted together",
+        least=timedelta(minutes=10),
+        too_little="machines take minutes to come",
+    ),
+    "few_machines_wait": _Rule(
+        meaning="the longest that the work may still take once cheapest mode has acted",
+        most=timedelta(days=30),
+        too_much="the queue drops its jobs before that",
+    ),
+    "fleet_end_notice": _Rule(
+        meaning="how long before its end date a fleet is a problem",
+    ),
+    "machine_full_percent": _Rule(
+        meaning="percent of a machine's disk or memory in use that count as full",
+        least=50,
+        too_little="half of it is free",
+        most=100,
+        too_much="more cannot be in use",
+    ),
+    "machine_log_interval": _Rule(
+        meaning="pause between two looks into the machines' own logs",
+        least=timedelta(minutes=10),
+        too_little="it is a search through much text",
     ),
     "log_settle": _Rule(
         meaning="pause between the end of the machines and the export of their logs"
@@ -216,6 +258,8 @@ class _Gathered:
     def take_file(self, path: Path) -> None:
         """Take over the file's settings, and what else it says into `beside`."""
         try:
+            import tomllib  # noqa: PLC0415 - slow, and only where there is a file
+
             table = tomllib.loads(read_text(path))
         except BadInput as error:
             self.complaints.append(f"the configuration file: {error.what}")

@@ -8,6 +8,7 @@ import msgspec
 
 from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EXIT_TIME_MAY_MEND, BadInput
 from dcp_engine.model import (
+    Cancelled,
     Ended,
     Fleet,
     Lease,
@@ -21,7 +22,6 @@ from dcp_engine.model import (
     State,
     Step,
 )
-from dcp_engine.ports import Cancelled
 
 # While one of these problems stands, nothing is changed in AWS, whatever was asked for.
 IN_THE_WAY: Final = frozenset(

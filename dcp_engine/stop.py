@@ -14,8 +14,8 @@ from dcp_engine.clock import Clock
 from dcp_engine.drive import Change, Drive, unchanged
 from dcp_engine.errors import AwsError, Credentials, StoreUnwritable, Transient
 from dcp_engine.hookspecs import StepResult, done, kept, waiting
-from dcp_engine.model import Ended, Run, Step, with_step
-from dcp_engine.ports import ENDED_STATES, Aws, Cancelled
+from dcp_engine.model import Cancelled, Ended, Run, Step, with_step
+from dcp_engine.ports import ENDED_STATES, Aws
 from dcp_engine.words import counted
 
 FLEETS = "fleets"

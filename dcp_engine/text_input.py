@@ -1,6 +1,5 @@
 """Text that a person hands us: read whole or refused, and quoted harmlessly in messages."""
 
-import difflib
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -89,6 +88,8 @@ def line(value: object) -> str:
 def nearest(wrong: str, right: Iterable[str]) -> str | None:
     """The one of `right` that `wrong` was probably meant to be, whatever its case."""
     by_folded = {name.casefold(): name for name in right}
+    import difflib  # noqa: PLC0415 - slow, and only for slips
+
     found = difflib.get_close_matches(wrong.casefold(), by_folded, n=1)
     return by_folded[found[0]] if found else None
 

@@ -79,8 +79,8 @@ class Watch:
             # Another queue of the same name is a neighbour's, whatever it holds.
             return self._queue_missing(newer=facts.created_at)
         before = run.readings
-        run = self._drive.commit(
-            lambda run: _counted(run, facts, self._settings), samples=[_of_queue(facts.reading)]
+        run = self._drive.observe(
+            lambda run: _counted(run, facts, self._settings), [_of_queue(facts.reading)]
         )
         self._drive.problems(
             {
@@ -163,7 +163,7 @@ class Watch:
         self._drive.problems(
             {
                 "fleet-unreadable": None,
-                **fleet_problems.seen(run, now),
+                **fleet_problems.seen(run, now, self._settings),
                 **fleet_problems.why_no_machine(run, troubles, untold, now),
             }
         )
@@ -307,6 +307,7 @@ def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:
         queue_url=facts.url,
         queue_created_at=facts.created_at,
         queue_retention=facts.retention or run.identities.queue_retention,
+        queue_visibility=facts.visibility_timeout or run.identities.queue_visibility,
         dead_letter_queue_arn=facts.dead_letter_queue_arn,
     )
     return replace(

@@ -12,7 +12,6 @@ from dcp_engine.aws.ecs import EcsService
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.logs import CloudWatchLogs
-from dcp_engine.aws.meter import Meter
 from dcp_engine.aws.metrics import CloudWatchMetrics
 from dcp_engine.aws.s3 import S3Bucket
 from dcp_engine.aws.session import Sessions
@@ -22,8 +21,8 @@ from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
+from dcp_engine.meter import Meter
 from dcp_engine.model import Run
-from dcp_engine.ports import Usage
 
 
 class BotoCloud:
@@ -48,7 +47,6 @@ class BotoCloud:
         self._clock = clock
         self._rng = rng
         self._crash = crash
-        self._meter = Meter()
         self._end_unjoined = settings.end_unjoined
 
     @property
@@ -63,6 +61,7 @@ class BotoCloud:
         *,
         deadline: float,
         guard: Callable[[], None],
+        meter: Meter | None = None,
     ) -> "BotoAws":
         """AWS as one run may use it until `deadline`; see `dcp_engine.ports.Cloud`."""
 
@@ -77,13 +76,9 @@ class BotoCloud:
             rng=self._rng,
             deadline=deadline,
             crash=self._crash,
-            meter=self._meter,
+            meter=meter,
         )
         return BotoAws(edge, run, StsIdentity(edge, self._sessions.key_fingerprint, self._accounts))
-
-    def usage(self) -> Usage:
-        """How much AWS was asked by this process."""
-        return self._meter.reading()
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

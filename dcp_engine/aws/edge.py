@@ -9,12 +9,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.gate import Gate
-from dcp_engine.aws.meter import Meter
 from dcp_engine.aws.operations import Operation
 from dcp_engine.aws.taxonomy import translate, unreadable
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.errors import OutOfTime, Transient
+from dcp_engine.meter import Meter
 
 T = TypeVar("T")
 

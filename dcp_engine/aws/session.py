@@ -12,6 +12,7 @@ import boto3
 import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
 from dcp_engine.aws.taxonomy import translate
@@ -73,6 +74,7 @@ class Sessions:
         self._fetching = TimeLimit(to_fetch)
         self._lock = threading.RLock()
         self._session: boto3.Session | None = None
+        self._lasting_key: str | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
 
     def client(self, service: str, region: str | None) -> Any:
@@ -93,6 +95,7 @@ class Sessions:
         """Build everything anew at the next use: somebody may have logged in meanwhile."""
         with self._lock:
             self._session = None
+            self._lasting_key = None
             self._clients.clear()
 
     def region(self) -> str | None:
@@ -111,7 +114,12 @@ class Sessions:
         try:
             with self._lock:
                 session = self._current()
-            key = self._fetching.run(GET_CALLER_IDENTITY, lambda: _access_key(session))
+                key = self._lasting_key
+            if key is None:
+                key, lasts = self._fetching.run(GET_CALLER_IDENTITY, lambda: _access_key(session))
+                with self._lock:
+                    if lasts and session is self._session:
+                        self._lasting_key = key
         except TimeIsUp:
             raise Transient(
                 GET_CALLER_IDENTITY.label,
@@ -157,12 +165,16 @@ class Sessions:
         return self._session
 
 
-def _access_key(session: boto3.Session) -> str:
+def _access_key(session: boto3.Session) -> tuple[str, bool]:
+    """The access key id, and whether it stays the same as long as the session.
+
+    Credentials that are renewed are of a class of their own (botocore, RefreshableCredentials).
+    """
     credentials = session.get_credentials()
     key = credentials.get_frozen_credentials().access_key if credentials else None
     if not key:
         raise boto.NoCredentialsError
-    return key
+    return key, type(credentials) is Credentials
 
 
 def _source(name: str, profiles: Mapping[str, Any]) -> tuple[str, str]:

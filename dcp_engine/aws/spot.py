@@ -12,7 +12,8 @@ from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.taxonomy import unreadable
 from dcp_engine.errors import Busy, Invalid, Missing
-from dcp_engine.ports import Cancelled, FleetFacts, FleetTrouble, SpotPrice
+from dcp_engine.model import Cancelled
+from dcp_engine.ports import FleetFacts, FleetTrouble, SpotPrice
 
 # Amazon EC2 API Reference: MaxResults of DescribeSpotFleetInstances and …RequestHistory.
 _PAGE = 1000

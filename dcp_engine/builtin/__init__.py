@@ -17,6 +17,12 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "cheapest",
         "downscale",
         "alarms",
+        "labels",
+        "unjoined",
+        "use",
+        "prices",
+        "idle_alarms",
+        "troubles",
         "notifications",
     )
 }

@@ -64,3 +64,13 @@ def as_json(function: _Function) -> _Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, with times in UTC.")(
         function
     )
+
+
+def plain(function: _Function) -> _Function:
+    """Without a live view."""
+    return click.option(
+        "--plain",
+        is_flag=True,
+        help="Print lines, one for each thing that happens, even on a terminal that could show a "
+        "live view.",
+    )(function)

@@ -1,15 +1,18 @@
 """What all commands share: help in sections, commands imported only when they are called."""
 
-import difflib
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
-from dcp_engine.text_input import quoted
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
+
+SHORTEST_PAUSE: Final = timedelta(milliseconds=200)
+LONGEST_PAUSE: Final = timedelta(days=1)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -21,8 +24,26 @@ def utf8(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
+        from dcp_engine.text_input import quoted  # noqa: PLC0415 - seldom needed
+
         raise click.BadParameter(f"{quoted(text)} is not UTF-8 text.") from None
     return text
+
+
+def pause(text: str) -> timedelta:
+    """A pause between two looks. Raises BadParameter for what is no duration, or too short."""
+    from dcp_engine.durations import format_duration, parse_duration  # noqa: PLC0415 - seldom needed
+    from dcp_engine.errors import BadInput  # noqa: PLC0415
+    from dcp_engine.text_input import quoted  # noqa: PLC0415
+
+    try:
+        found = parse_duration(text)
+    except BadInput as error:
+        raise click.BadParameter(str(error)) from None
+    if not SHORTEST_PAUSE <= found <= LONGEST_PAUSE:
+        least, most = map(format_duration, (SHORTEST_PAUSE, LONGEST_PAUSE))
+        raise click.BadParameter(f"{quoted(text)} is not between {least} and {most}.")
+    return found
 
 
 class EverywhereOption(click.Option):
@@ -77,6 +98,8 @@ class LazyGroup(click.Group):
         if unknown and not ctx.resilient_parsing:
             if (command := self.added(ctx, args[0])) is not None:
                 return args[0], command, args[1:]
+            import difflib  # noqa: PLC0415 - slow, and seldom needed
+
             near = difflib.get_close_matches(args[0], self.lazy, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"There is no command {args[0]!r}.{hint}")
@@ -87,7 +110,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in self.lazy.items()])
         format_sections(self, ctx, formatter)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for the shell alone
+
         commands = [
             CompletionItem(name, help=line)
             for name, (_, line) in self.lazy.items()

@@ -69,7 +69,8 @@ def introduction(out: Terminal, stage: "Rehearsal") -> None:
     command, database = stage.arguments[:-2], stage.arguments[-2:]
     out.say()
     out.say("Lines with a | are what the real command prints; those without are what happens in")
-    out.say("the emulated AWS. Ctrl-C ends the demo.")
+    out.say("the emulated AWS. Ctrl-C ends the demo. In another terminal there is a live view:")
+    out.say(f"  dcp-engine status {stage.launch.app_name} --watch {shlex.join(database)}")
     out.say()
     out.say(f"{shlex.join(['dcp-engine', *command])} \\", lead="$ ")
     out.say(f"    {shlex.join(database)}")

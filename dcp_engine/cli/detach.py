@@ -4,7 +4,7 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -21,6 +21,10 @@ class Detach:
     def __init__(self, at_once: str) -> None:
         """`at_once` is the last line when a second Ctrl-C does not wait for the call under way."""
         self._at_once = at_once
+        self.announce: Callable[[str], None] = say
+        """Tells the person what a signal has brought about; called in a signal handler."""
+        self.last_act: Callable[[], None] = _nothing
+        """What is still to be done when a second Ctrl-C ends the process; in a handler, too."""
         self._reading, self._writing = os.pipe()
         self._asked = False
         self._waiting = False
@@ -61,15 +65,20 @@ class Detach:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked and number == signal.SIGINT:
-            _print(self._at_once)
+            self.last_act()
+            say(self._at_once)
             # A killed process loses nothing either, and nothing can hold this one up.
             os._exit(EXIT_INTERRUPTED)
         if not self._asked and not self._waiting:
-            _print("Detaching after the calls under way. Ctrl-C once more leaves at once.")
+            self.announce("Detaching after the calls under way. Ctrl-C once more leaves at once.")
         self.ask()
 
 
-def _print(line: str) -> None:
+def say(line: str) -> None:
     """Write to standard error past Python's buffers, which a handler may not touch."""
     with contextlib.suppress(OSError):
         os.write(2, f"\n{line}\n".encode())
+
+
+def _nothing() -> None:
+    """There is nothing to do."""

@@ -5,15 +5,14 @@ from typing import NoReturn
 import click
 
 from dcp_engine.app import App
-from dcp_engine.cli import words
 from dcp_engine.cli.account import account
 from dcp_engine.cli.detach import Detach
 from dcp_engine.cli.invocation import again, cron_line, cron_remark, name_of
-from dcp_engine.cli.lines import Lines
 from dcp_engine.cli.standing import say_problems
+from dcp_engine.cli.telling import telling
 from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import EXIT_FINE, EngineError, StoreError
-from dcp_engine.model import Event, Run
+from dcp_engine.model import Run
 
 
 def say_standing(ctx: click.Context, app: App, run: Run) -> None:
@@ -44,44 +43,33 @@ def say_wishes(ctx: click.Context, run: Run, *, cheapest: bool | None, take_over
         out.say("The run is taken over with the next look at it; other drivers step back then.")
 
 
-def follow(ctx: click.Context, app: App, run: Run) -> NoReturn:
-    """Drive a run until it has ended or the person goes; exits by how the run stands then."""
+def follow(ctx: click.Context, app: App, run: Run, *, plain: bool = False) -> NoReturn:
+    """Drive a run until it has ended or the person goes; exits by how the run stands then.
+
+    With `plain` there is no live view, even on a terminal.
+    """
     out = terminal(ctx)
     if not run.live:
         out.say(f"{run.names.app_name} (run {run.id}) has already ended.")
         account(out, app, run)
         ctx.exit(EXIT_FINE)
     events = app.history(run.id)
-    lines = Lines(app, out, known=run.reading)
     go_on = again(ctx, "resume", name_of(app, run))
     detach = Detach(f"Left at once. What is recorded is kept. Go on with: {go_on}")
     failure: EngineError | None = None
-
-    def tell(event: Event) -> None:
-        lines.tell(event)
-        if out.reader_gone:
-            detach.ask()
-
-    def look(run: Run) -> None:
-        lines.look(run)
-        if out.reader_gone:
-            detach.ask()
 
     def failed(error: EngineError | None) -> None:
         nonlocal failure
         failure = error
 
-    def warn(obstacle: str) -> None:
-        out.message(f"{words.clock(app.now())}  {obstacle}")
-
     out.say("Ctrl-C detaches; nothing is lost by that.\n")
-    with detach.on_signals():
+    with detach.on_signals(), telling(ctx, app, run, detach, plain=plain) as teller:
         run = app.drive(
             run.id,
             stop=detach,
-            tell=tell,
-            warn=warn,
-            look=look,
+            tell=teller.tell,
+            warn=teller.warn,
+            look=teller.look,
             failed=failed,
             after=events[-1].id if events else None,
         )

@@ -3,22 +3,24 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dcp_engine import settings
-from dcp_engine.app import App, installed_plugins
 from dcp_engine.cli.command import EverywhereOption, SettingOption, utf8
-from dcp_engine.cli.logs import start_logging
-from dcp_engine.crash import crash_point
 from dcp_engine.errors import BadInput, EngineError
-from dcp_engine.status import waivable_steps
 
 DB_VARIABLE = "DCP_ENGINE_DB"
 _KEY = "dcp_engine.cli.given"
+# These load nothing that would log, and have to be quick.
+_ONLY_LOOK = frozenset({"status", "list", "history", "completion"})
 _METAVARS = {"yes": "YES|NO", "no": "YES|NO"}
 _CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID")
+
+if TYPE_CHECKING:
+    from dcp_engine.app import App
+    from dcp_engine.crash import CrashPoint
+    from dcp_engine.loaded import Loaded
 
 _Command = TypeVar("_Command", bound=click.Command)
 
@@ -71,6 +73,8 @@ def everywhere(command: _Command) -> _Command:
 
 def setting_flags(command: _Command) -> _Command:
     """Add a flag for every setting there is."""
+    from dcp_engine import settings  # noqa: PLC0415 - `status` and `list` have no such flags
+
     command.params.extend(
         SettingOption(
             [row.flag, f"setting_{row.name}"],
@@ -84,19 +88,20 @@ def setting_flags(command: _Command) -> _Command:
     return command
 
 
-def open_app(ctx: click.Context, label: str) -> App:
+def open_app(ctx: click.Context, label: str) -> "App":
     """The App of this command line, closed with it. `label` names us to other drivers.
 
     Raises BadInput with everything that is wrong with the settings.
     """
+    from dcp_engine.app import App  # noqa: PLC0415 - `--help` needs none
+
     options = given(ctx)
-    start_logging(ctx, options.verbose, options.path("log-file"))
-    loaded = settings.load(
-        flags=options.settings,
-        environ=os.environ,
-        config=options.path("config"),
-        installed=installed_plugins,
-    )
+    log = options.path("log-file")
+    if options.verbose or log is not None or label not in _ONLY_LOOK:
+        from dcp_engine.cli.logs import start_logging  # noqa: PLC0415 - slow
+
+        start_logging(ctx, options.verbose, log)
+    loaded = _loaded(options)
     region, profile = options.texts.get("region"), options.texts.get("profile")
     # The environment goes before the file. botocore reads these variables by itself; a region or
     # profile that is named to it outright would silence them.
@@ -111,10 +116,39 @@ def open_app(ctx: click.Context, label: str) -> App:
         profile=profile or None,
         label=f"dcp-engine {label}",
         plugins=loaded.plugins,
-        crash=crash_point(os.environ),
+        crash=_crash_point(),
     )
     ctx.call_on_close(app.close)
     return app
+
+
+def _loaded(options: Given) -> "Loaded":
+    """The settings. Where nothing is said of any, the defaults hold and nothing is read."""
+    from dcp_engine.loaded import Loaded  # noqa: PLC0415
+
+    config = options.path("config")
+    variables = [n for n in os.environ if n.startswith("DCP_ENGINE_") and n != DB_VARIABLE]
+    if not options.settings and config is None and not variables:
+        import platformdirs  # noqa: PLC0415 - `--help` needs none
+
+        folder = platformdirs.user_config_path("dcp-engine", appauthor=False)
+        if not os.path.lexists(folder / "config.toml"):
+            return Loaded()
+    from dcp_engine import settings  # noqa: PLC0415 - slow
+    from dcp_engine.app import installed_plugins  # noqa: PLC0415
+
+    return settings.load(
+        flags=options.settings,
+        environ=os.environ,
+        config=config,
+        installed=installed_plugins,
+    )
+
+
+def _crash_point() -> "CrashPoint":
+    from dcp_engine.crash import crash_point  # noqa: PLC0415 - `--help` needs none
+
+    return crash_point(os.environ)
 
 
 def default_database() -> Path:
@@ -138,6 +172,8 @@ def complete_steps(ctx: click.Context, parameter: click.Parameter, incomplete: s
     name = ctx.params.get("app_name")
     if not name:
         return []
+    from dcp_engine.status import waivable_steps  # noqa: PLC0415 - for the shell alone
+
     try:
         steps = waivable_steps(open_app(ctx, "completion").find(name))
     except EngineError:

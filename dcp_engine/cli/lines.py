@@ -1,11 +1,19 @@
 """A run told line by line, as it happens."""
 
+from typing import Protocol
+
 from dcp_engine.app import App
 from dcp_engine.cli import words
-from dcp_engine.cli.terminal import Terminal
 from dcp_engine.model import Event, Reading, Run
 
 _COLOURS = {"problem": "red", "problem-over": "green", "state": "cyan"}
+
+
+class Out(Protocol):
+    """Where lines go."""
+
+    def say(self, text: str = "", *, lead: str = "", colour: str | None = None) -> None:
+        """As `dcp_engine.cli.terminal.Terminal` does it."""
 
 
 class Lines:
@@ -14,7 +22,7 @@ class Lines:
     `known` is what was counted before: nobody has counted that now.
     """
 
-    def __init__(self, app: App, out: Terminal, *, known: Reading | None = None) -> None:
+    def __init__(self, app: App, out: Out, *, known: Reading | None = None) -> None:
         self._app = app
         self._out = out
         self._reading = known
@@ -42,6 +50,11 @@ class Lines:
         if text != self._counts:
             self._counts = text
             self._out.say(f"{words.clock(self._app.now())}  {'jobs':<16} {text}")
+
+
+def told(run: Run, event: Event) -> str:
+    """An event where those of several runs stand one under the other."""
+    return f"{words.moment(event.at)}  {run.names.app_name}  {kind(event)}: {event.text}"
 
 
 def kind(event: Event) -> str:

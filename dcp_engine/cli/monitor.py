@@ -26,6 +26,7 @@ from dcp_engine.cli.register import registered
 @arguments.cheapest
 @arguments.allow_missing
 @arguments.take_over
+@arguments.plain
 @click.pass_context
 def monitor(
     ctx: click.Context,
@@ -35,12 +36,16 @@ def monitor(
     cheapest: bool | None,
     allow_missing: bool,
     take_over: bool,
+    plain: bool,
 ) -> None:
     """Register the run of a monitor FILE and watch it to its end.
 
     FILE is what `startCluster` wrote: files/APP_NAMESpotFleetRequestId.json. The same FILE again
     goes on with the same run. The word True after it engages cheapest mode, as in
     Distributed-CellProfiler's own monitor; False leaves it.
+
+    A terminal shows a live view, with what happens scrolling by above it; a pipe or a file gets
+    plain lines, and so does a terminal with --plain.
 
     Ctrl-C or closing the terminal leaves the run to itself; `dcp-engine resume APP_NAME` goes on.
     """
@@ -51,7 +56,7 @@ def monitor(
     )
     if run.live:
         say_unwatched(ctx, app, run)
-    follow(ctx, app, run)
+    follow(ctx, app, run, plain=plain)
 
 
 def _wanted(word: str | None, cheapest: bool | None) -> bool | None:

@@ -1,28 +1,27 @@
 """A run's status as a person reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from textwrap import wrap
 
-from dcp_engine.cli import words
+from dcp_engine.cli import figures, words
 from dcp_engine.cli.leaving import MAY_BILL, left_running
-from dcp_engine.cli.standing import say_problems
+from dcp_engine.cli.overview import WIDTH, Seen, overviews
+from dcp_engine.cli.overview import rows as rows_of
+from dcp_engine.cli.standing import say_problems, wishes
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Observation, Outcome, RequestKind, State
+from dcp_engine.headcount import headcount, latest
+from dcp_engine.model import Observation, Outcome, Run, State
+from dcp_engine.picture import Picture
+from dcp_engine.series import CLUSTER_CPU, CLUSTER_MEMORY, JOBS_DONE
 from dcp_engine.status import FleetStatus, Status, StepStatus
 from dcp_engine.words import counted
-
-_WISHES: Final[Mapping[RequestKind, str]] = {
-    RequestKind.RELEASE: "somebody asked to stop watching this run",
-    RequestKind.WAIVE: "somebody asked to go on without a teardown step",
-    RequestKind.TAKE_OVER: "somebody asked this computer to take the run over",
-    RequestKind.ADD_FLEET: "another fleet of the run is to be taken in",
-}
 
 
 def in_full(
     out: Terminal,
     status: Status,
+    picture: Picture,
     now: datetime,
     *,
     namesakes: int = 0,
@@ -41,12 +40,16 @@ def in_full(
         ("run", f"{status.run_id}, account {status.account}, {status.region}"),
         ("registered", words.since(status.registered_at, now)),
         ("jobs", _jobs(status)),
+        ("progress", _progress(picture, now)),
     ]
     if status.dead_letters is not None:
         rows.append(("dead letters", str(status.dead_letters)))
     rows += [("fleet", _fleet(fleet)) for fleet in status.fleets]
-    rows.append(("machines", f"{status.machines_seen} seen so far"))
-    rows += [(seen.name, _observation(seen)) for seen in status.observations]
+    rows.append(("machines", _machines(status, picture, now)))
+    if used := _cluster(picture, now):
+        rows.append(("cluster", used))
+    rows.append(("cost", "; ".join([figures.cost(picture.money), *figures.spent(picture.money)])))
+    rows += [(seen.name, _observation(seen)) for seen in _observed(status, picture)]
     if status.cheapest:
         acted = "has acted: one machine is requested" if status.cheapest_acted else "engaged"
         rows.append(("cheapest", acted))
@@ -59,20 +62,33 @@ def in_full(
         if status.next_tick_at:
             due = " (due)" if status.next_tick_at <= now else ""
             rows.append(("next tick", words.moment(status.next_tick_at) + due))
+    if coming := _coming(picture.run, now):
+        rows.append(("next duties", coming))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         out.say(f"  {name:<{width}}  {text}")
 
 
-def in_short(out: Terminal, status: Status, now: datetime, *, unwatched: str | None = None) -> None:
-    """What is wrong, the counts, and who drives; `unwatched` as in `in_full`."""
-    _headline(out, status, now, unwatched)
-    if status.state.watches:
-        out.say(f"  {_jobs(status)}; {words.machines(status.fleets)}")
-    elif left := [step.name for step in status.steps if step.ended is None]:
-        out.say(f"  still to do: {', '.join(left)}")
-    if status.state is not State.EXPORTED:
-        out.say(f"  driver: {_driver(status, now)}")
+def in_short(out: Terminal, runs: Sequence[Seen], now: datetime) -> None:
+    """A row for each run, and what is wrong with it below, those in trouble first."""
+    found = overviews(runs, now)
+    (name, cells), *lines = rows_of(found)
+    out.say(name + cells)
+    for one, (name, cells) in zip(found, lines, strict=True):
+        out.say(cells, lead=name)
+        for lead, text in one.troubles:
+            _say_below(out, lead, text, colour="red")
+        if one.remark:
+            _say_below(out, "", one.remark)
+
+
+def _say_below(out: Terminal, lead: str, text: str, colour: str | None = None) -> None:
+    """A text in lines that fit, with its first word standing out."""
+    whole = f"{lead}  {text}" if lead else text
+    first, *rest = wrap(whole, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    out.say(first.removeprefix(lead), lead=f"  {lead}", colour=colour)
+    for line in rest:
+        out.say(f"  {line}")
 
 
 def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | None) -> None:
@@ -94,24 +110,57 @@ def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | Non
         out.say(unwatched, lead="  UNWATCHED  ", colour="red")
     say_problems(out, status.problems, now)
     if not ended:
-        for lead, wish in _wishes(status):
+        for lead, wish in wishes(status):
             out.say(f"{wish}; the next tick obeys", lead=f"  {lead}  ", colour="red")
-
-
-def _wishes(status: Status) -> Iterable[tuple[str, str]]:
-    """What was asked for and waits to be obeyed."""
-    if status.abort_requested and status.state.watches:
-        kept = ", the queue to be kept" if status.keep_queue else ""
-        yield "ABORT", f"an abort was asked for{kept}"
-    for kind in status.wishes:
-        if kind in _WISHES:
-            yield kind.value.upper(), _WISHES[kind]
 
 
 def _jobs(status: Status) -> str:
     queue = status.queue
     counts = words.jobs(queue.visible, queue.in_flight, queue.delayed)
     return f"{counts} at {words.moment(queue.observed_at)}" if queue.observed_at else counts
+
+
+def _progress(picture: Picture, now: datetime) -> str:
+    told = picture.progress
+    share = figures.share(told)
+    facts = [f"{share}: {figures.done(told)}" if share else figures.done(told)]
+    if told.done is not None and told.left is not None:
+        facts.append(figures.left(told))
+    if picture.run.state.watches:
+        facts += [figures.pace(told), figures.ends(told, now)]
+    return "; ".join(facts)
+
+
+def _machines(status: Status, picture: Picture, now: datetime) -> str:
+    count = headcount(picture.run, picture.machines, picture.numbers, now)
+    facts = [figures.machines(count), figures.ended(count)] if count.seen else []
+    return "; ".join([*filter(None, facts), f"{status.machines_seen} seen so far"])
+
+
+def _cluster(picture: Picture, now: datetime) -> str | None:
+    """How much of what it has the cluster uses; None where nobody knows."""
+    used = (("CPU", CLUSTER_CPU), ("memory", CLUSTER_MEMORY))
+    known = [
+        f"{what} {figures.percent(value)}"
+        for what, name in used
+        if (value := latest(picture.of_run, name, now)) is not None
+    ]
+    return ", ".join(known) or None
+
+
+def _coming(run: Run, now: datetime) -> str | None:
+    """Which duties are done next, and when."""
+    if not run.state.watches:
+        return None
+    rows = [(duty.name, duty.next_at) for duty in run.duties if duty.next_at is not None]
+    return figures.soon(rows, now) or None
+
+
+def _observed(status: Status, picture: Picture) -> Iterator[Observation]:
+    """What duties have seen, but for what is said of the progress already."""
+    for seen in status.observations:
+        if seen.name != JOBS_DONE or picture.progress.done is None:
+            yield seen
 
 
 def _fleet(fleet: FleetStatus) -> str:

@@ -16,12 +16,17 @@ from dcp_engine.cli.terminal import terminal
 @arguments.app_name
 @arguments.cheapest
 @arguments.take_over
+@arguments.plain
 @click.pass_context
-def resume(ctx: click.Context, app_name: str, cheapest: bool | None, take_over: bool) -> None:
+def resume(
+    ctx: click.Context, *, app_name: str, cheapest: bool | None, take_over: bool, plain: bool
+) -> None:
     """Go on watching the run APP_NAME from wherever it is, without its file.
 
     Where another terminal or cron has the run at the moment, this one follows along and takes
     over when that one is gone. Ctrl-C leaves the run to itself again.
+
+    A terminal shows a live view, as `dcp-engine monitor` does; --plain prints lines instead.
     """
     app = open_app(ctx, "resume")
     out = terminal(ctx)
@@ -38,7 +43,7 @@ def resume(ctx: click.Context, app_name: str, cheapest: bool | None, take_over: 
         )
         say_standing(ctx, app, run)
         say_unwatched(ctx, app, run)
-    follow(ctx, app, run)
+    follow(ctx, app, run, plain=plain)
 
 
 setting_flags(everywhere(resume))

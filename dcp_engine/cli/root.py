@@ -1,6 +1,5 @@
 """`dcp-engine`: its commands, and the one place where failures become words and exit codes."""
 
-import traceback
 from typing import Final
 
 import click
@@ -25,9 +24,10 @@ COMMANDS: Final = {
     "resume": ("dcp_engine.cli.resume:resume", "Go on watching a run, in any terminal."),
     "register": ("dcp_engine.cli.register:register", "Register a run without watching it."),
     "tick": ("dcp_engine.cli.tick:tick", "Look after runs once; this is what cron calls."),
+    "watch": ("dcp_engine.cli.patrol:watch", "Look after all runs in one process, as a service."),
     "status": ("dcp_engine.cli.status:status", "How a run stands, or all live ones."),
     "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
-    "history": ("dcp_engine.cli.history:history", "Everything that happened to a run."),
+    "history": ("dcp_engine.cli.history:history", "What happened to a run."),
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
     "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
     "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),
@@ -73,6 +73,8 @@ class Root(LazyGroup):
         except click.ClickException:
             raise
         except Exception:  # noqa: BLE001 - the last place where it can be said in words
+            import traceback  # noqa: PLC0415 - slow, and seldom needed
+
             out.message(traceback.format_exc() + DEFECT)
             ctx.exit(EXIT_NEEDS_PERSON)
 

@@ -1,12 +1,20 @@
 """What is wrong with a run, and what that means for its machines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from dcp_engine.cli import words
 from dcp_engine.cli.terminal import Terminal
-from dcp_engine.model import Problem, Run
-from dcp_engine.status import IN_THE_WAY, unstopped
+from dcp_engine.model import Problem, RequestKind, Run
+from dcp_engine.status import IN_THE_WAY, Status, unstopped
+
+_WISHES: Final[Mapping[RequestKind, str]] = {
+    RequestKind.RELEASE: "somebody asked to stop watching this run",
+    RequestKind.WAIVE: "somebody asked to go on without a teardown step",
+    RequestKind.TAKE_OVER: "somebody asked this computer to take the run over",
+    RequestKind.ADD_FLEET: "another fleet of the run is to be taken in",
+}
 
 
 def say_problems(out: Terminal, problems: Iterable[Problem], now: datetime) -> None:
@@ -17,6 +25,16 @@ def say_problems(out: Terminal, problems: Iterable[Problem], now: datetime) -> N
             lead="  PROBLEM  ",
             colour="red",
         )
+
+
+def wishes(status: Status) -> Iterator[tuple[str, str]]:
+    """What was asked for and waits to be obeyed: a word that stands out, and what it means."""
+    if status.abort_requested and status.state.watches:
+        kept = ", the queue to be kept" if status.keep_queue else ""
+        yield "ABORT", f"an abort was asked for{kept}"
+    for kind in status.wishes:
+        if kind in _WISHES:
+            yield kind.value.upper(), _WISHES[kind]
 
 
 def in_the_way(run: Run) -> list[Problem]:

@@ -30,12 +30,20 @@ class Terminal:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
 
+    @property
+    def width(self) -> int | None:
+        """How many columns it has, where standard output is a terminal and says so."""
+        stream = _stream("stdout")
+        try:
+            if stream is None or not stream.isatty():
+                return None
+            return os.get_terminal_size(stream.fileno()).columns or None
+        except (OSError, ValueError):
+            return None
+
     def say(self, text: str = "", *, lead: str = "", colour: str | None = None) -> None:
         """A result. `lead` comes first and stands out, where standard output can show that."""
-        lead, text = harmless(lead), harmless(text)
-        if lead and _shows_colour(_stream("stdout")):
-            lead = click.style(lead, bold=True, fg=colour)
-        self._result(lead + text)
+        self._result(styled(text, lead, colour, shown=shows_colour(_stream("stdout"))))
 
     def json(self, value: Any) -> None:
         """A result for programs."""
@@ -84,6 +92,12 @@ def terminal(ctx: click.Context) -> Terminal:
     return found
 
 
+def styled(text: str, lead: str, colour: str | None, *, shown: bool) -> str:
+    """Text after a lead that stands out, where that can be `shown`."""
+    lead = harmless(lead)
+    return (click.style(lead, bold=True, fg=colour) if lead and shown else lead) + harmless(text)
+
+
 def harmless(text: str) -> str:
     """The text without characters that a terminal would obey, since some of it comes from AWS."""
     if text.isprintable():
@@ -101,7 +115,8 @@ def _stream(name: str) -> TextIO | None:
     return stream
 
 
-def _shows_colour(stream: TextIO | None) -> bool:
+def shows_colour(stream: TextIO | None) -> bool:
+    """Whether it is a terminal with colours, and nobody asked for none."""
     if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()

@@ -1,17 +1,20 @@
 """`dcp-engine tick`: what cron calls, so every line it prints is a mail."""
 
 import traceback
+from typing import TYPE_CHECKING
 
 import click
 
 from dcp_engine.app import App
-from dcp_engine.cli import words
 from dcp_engine.cli.command import EngineCommand, examples, utf8
 from dcp_engine.cli.given import complete_names, everywhere, open_app, setting_flags
-from dcp_engine.cli.lines import kind
+from dcp_engine.cli.lines import told
 from dcp_engine.cli.root import DEFECT
 from dcp_engine.cli.terminal import Terminal, terminal
 from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EngineError, NoSuchRun
+
+if TYPE_CHECKING:
+    from dcp_engine.app import TickReport
 
 
 @click.command(
@@ -49,29 +52,30 @@ def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
             "running and billing."
         )
     others = len(names) > 1
-    ctx.exit(max((_tick(app, out, name, others=others) for name in names), default=EXIT_FINE))
+    codes = [
+        _say(app, out, name, report, others=others) for name, report in app.tick_all(names).items()
+    ]
+    ctx.exit(max(codes, default=EXIT_FINE))
 
 
-def _tick(app: App, out: Terminal, name: str, *, others: bool) -> int:
-    """One tick of one run; its exit code. What fails here must not keep the next from its tick.
+def _say(
+    app: App, out: Terminal, name: str, report: "TickReport | Exception", *, others: bool
+) -> int:
+    """Say what one tick came to; its exit code.
 
-    `others` says whether it was named along with other runs.
+    `others` says whether the run was named along with other runs.
     """
-    try:
-        report = app.tick(name)
-    except NoSuchRun as error:
-        out.error(f"{error}{' The others that were named were looked after.' if others else ''}")
-        return error.exit_code
-    except EngineError as error:
-        out.error(str(error))
-        return error.exit_code
-    except Exception:  # noqa: BLE001 - the other runs have machines running too
-        out.message(f"{traceback.format_exc()}(run {name}){DEFECT}")
+    if isinstance(report, NoSuchRun):
+        out.error(f"{report}{' The others that were named were looked after.' if others else ''}")
+        return report.exit_code
+    if isinstance(report, EngineError):
+        out.error(str(report))
+        return report.exit_code
+    if isinstance(report, Exception):
+        out.message(f"{''.join(traceback.format_exception(report))}(run {name}){DEFECT}")
         return EXIT_NEEDS_PERSON
     for event in report.events:
-        out.say(
-            f"{words.moment(event.at)}  {report.run.names.app_name}  {kind(event)}: {event.text}"
-        )
+        out.say(told(report.run, event))
     # Whoever holds the run answers for it.
     return EXIT_FINE if report.held_by else app.exit_code(report.run)
 

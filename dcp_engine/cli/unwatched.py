@@ -6,7 +6,6 @@ import click
 
 from dcp_engine.app import App
 from dcp_engine.cli import words
-from dcp_engine.cli.invocation import again, cron_line, cron_remark, name_of
 from dcp_engine.status import Status
 
 
@@ -15,6 +14,13 @@ def unwatched(ctx: click.Context, app: App, status: Status, now: datetime) -> st
     since = status.unwatched_since
     if since is None:
         return None
+    from dcp_engine.cli.invocation import (  # noqa: PLC0415 - seldom needed
+        again,
+        cron_line,
+        cron_remark,
+        name_of,
+    )
+
     name = name_of(app, app.find(status.run_id))
     first = "" if status.last_tick_at else "it was registered, "
     parts = [

@@ -12,6 +12,7 @@ from dcp_engine.simulation import (
     policy_api,
     queue_api,
     tag_api,
+    volume_api,
 )
 from dcp_engine.simulation.call import Handler
 
@@ -28,4 +29,5 @@ def all_operations() -> Mapping[str, Handler]:
         **policy_api.OPERATIONS,
         **queue_api.OPERATIONS,
         **tag_api.OPERATIONS,
+        **volume_api.OPERATIONS,
     }

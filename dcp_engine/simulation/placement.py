@@ -86,7 +86,7 @@ class Placement:
         placed.sort(key=lambda machine: machine.job is not None)
         for machine in placed[: max(0, len(placed) - desired)]:
             self.machines.note_kill(machine, Cause.SERVICE_SCALED)
-            machine.job = None
+            machine.stop_job(self.machines.timeline.now())
             del self._tasks[machine.instance_id]
             self._show(machine)
 

@@ -1,4 +1,6 @@
-"""Tags on spot fleet requests, which moto does not have; those on anything else are moto's.
+"""Tags on spot fleet requests, which moto does not have; on instances and volumes that are there.
+
+Those on anything else are moto's, which never asks whether it is there.
 
 Source: EC2 API reference, CreateTags (a tag of the same key is overwritten) and DeleteTags (with a
 value only the tag that has it goes, without one any of that key, without tags all but AWS's own).
@@ -13,7 +15,9 @@ from dcp_engine.simulation.service_error import AwsError
 
 
 def create_tags(call: Call) -> dict[str, Any]:
-    """All or none: one unknown fleet fails the call."""
+    """All or none: what does not exist fails the call."""
+    if len(call.params.get("Resources", [])) > 1000:
+        raise AwsError("InvalidParameterValue", "No more than 1000 resources can be tagged.")
     fleets, others = _tagged(call)
     tags = list(call.params.get("Tags", []))
     if any(str(tag["Key"]).startswith("aws:") for tag in tags):
@@ -28,7 +32,7 @@ def create_tags(call: Call) -> dict[str, Any]:
 
 
 def delete_tags(call: Call) -> dict[str, Any]:
-    """All or none: one unknown fleet fails the call."""
+    """All or none: what does not exist fails the call."""
     fleets, others = _tagged(call)
     if others:
         call.moto(Resources=others)
@@ -49,7 +53,15 @@ def _meant(tag: Mapping[str, str], wanted: list[Mapping[str, str]] | None) -> bo
 
 def _tagged(call: Call) -> tuple[list[Fleet], list[str]]:
     fleets, others = [], []
+    backend = call.backend()
+    instances = {each.id for one in backend.reservations.values() for each in one.instances}
     for resource in call.params.get("Resources", []):
+        if resource.startswith("i-") and resource not in instances:
+            raise AwsError(
+                "InvalidInstanceID.NotFound", f"The instance ID '{resource}' does not exist"
+            )
+        if resource.startswith("vol-") and resource not in backend.volumes:
+            raise AwsError("InvalidVolume.NotFound", f"The volume '{resource}' does not exist.")
         if not resource.startswith("sfr-"):
             others.append(resource)
             continue

@@ -137,7 +137,7 @@ class Workers:
     def _begin(self, worker: _Worker, message: Any) -> None:
         job = json.loads(message.body)
         worker.idle_since = None
-        worker.machine.job = str(job["job"])
+        worker.machine.begin_job(str(job["job"]), self.timeline.now())
         span = worker.plan.scenario.job_duration or self.timeline.timings.job_duration
         duration = self.timeline.draw(span)
         if worker.behaviour is Behaviour.CRASHES:
@@ -153,14 +153,14 @@ class Workers:
 
     def _stall(self, worker: _Worker) -> None:
         worker.plan.stats.stalled.append(worker.machine.instance_id)
-        worker.machine.job = None
+        worker.machine.stop_job(self.timeline.now())
         worker.turn += 1
         self._be_idle(worker)
 
     def _finish(self, worker: _Worker, job: dict[str, Any], message: Any) -> None:
         plan, name = worker.plan, str(job["job"])
         task_stopped = worker.machine.job is None
-        worker.machine.job = None
+        worker.machine.stop_job(self.timeline.now())
         if task_stopped:
             self._poll(worker)
             return

@@ -15,11 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from dcp_engine.store import migrations, trouble
 from dcp_engine.store.contents import Contents
 from dcp_engine.store.file_system import Mounts, mounted, network_file_system
+from dcp_engine.store.handle import Handle
 
 _NO_ROOM_FOR_A_LOG: Final = frozenset(
     {
@@ -38,19 +37,21 @@ FileId = tuple[int, int]
 class Connection:
     """Transactions on an opened file; usable from several threads, one at a time."""
 
-    def __init__(self, path: Path, db: Database, file: FileId | None = None) -> None:
+    def __init__(self, path: Path, db: Handle, file: FileId | None = None) -> None:
         """`file` is what was opened for writing; None for who only reads."""
         self.path = path
         self._file = file
         self._log: FileId | None = None
         self._contents = Contents(path)
+        # Looked at before every transaction, so it is not put together anew each time.
+        self._log_path = _beside(path, "wal")
         self._lost = False
         self._schema: int | None = None
         self._db = db
         self._lock = threading.RLock()
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Database]:
+    def read(self) -> Iterator[Handle]:
         """One unchanging view of the data. Raises StoreBroken, or StoreUnwritable when locked."""
         with self._lock, trouble.in_words(self.path, writing=False):
             if self._db.conn.in_transaction:
@@ -65,7 +66,7 @@ class Connection:
                 self._db.rollback()
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Database]:
+    def write(self) -> Iterator[Handle]:
         """All of it or nothing, with no other writer between. Raises StoreUnwritable, StoreBroken.
 
         It is a write transaction from its start, so what is read in it is still so when it ends.
@@ -96,13 +97,17 @@ class Connection:
         if self._file is None:
             return
         with trouble.system_in_words(self.path, writing=writing):
-            size, file = _size(self.path), _file_id(self.path)
-            log = _file_id(_beside(self.path, "wal"))
-        if not size or file != self._file or self._log not in {None, log}:
+            found, log = _found(self.path), _found(self._log_path)
+            if found is None or not stat.S_ISREG(found.st_mode) or found.st_size <= 1:
+                # Says in words what is there instead, where that can be told.
+                _size(self.path)
+                raise trouble.replaced(self.path)
+        log_id = None if log is None else (log.st_dev, log.st_ino)
+        if (found.st_dev, found.st_ino) != self._file or self._log not in {None, log_id}:
             raise trouble.replaced(self.path)
-        self._log = log
+        self._log = log_id
         with trouble.system_in_words(self.path, writing=writing):
-            self._lost = self._lost or self._contents.are_lost(self._db)
+            self._lost = self._lost or self._contents.are_lost(self._db, found)
         if self._lost:
             raise trouble.overwritten(self.path)
 
@@ -157,6 +162,13 @@ def connect(
         return Connection(path, db, _file_id(path))
 
 
+def _found(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
 def _file_id(path: Path) -> FileId | None:
     """What tells this file from another of the same name; None when there is none."""
     try:
@@ -196,7 +208,7 @@ def _beside(path: Path, what: str) -> Path:
     return real.with_name(f"{real.name}-{what}")
 
 
-def _open_writing(path: Path, seconds: float) -> Database:
+def _open_writing(path: Path, seconds: float) -> Handle:
     _make_file(path)
     db = _database(path, "mode=rw", seconds)
     with _closed_on_failure(db):
@@ -225,7 +237,7 @@ def _make_file(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _migrate(db: Database, path: Path) -> None:
+def _migrate(db: Handle, path: Path) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
         # Nobody can have made it theirs since it was looked at.
@@ -237,7 +249,7 @@ def _migrate(db: Database, path: Path) -> None:
         raise
 
 
-def _use_write_ahead_log(db: Database) -> None:
+def _use_write_ahead_log(db: Handle) -> None:
     """Switch the file over, once in its life.
 
     SQLite does not wait for a lock here, so that two processes which open a new file at the same
@@ -246,7 +258,7 @@ def _use_write_ahead_log(db: Database) -> None:
     """
     for _ in range(5):
         try:
-            db.enable_wal()
+            db.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             if trouble.primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
@@ -256,7 +268,7 @@ def _use_write_ahead_log(db: Database) -> None:
         db.rollback()
 
 
-def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Database:
+def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Handle:
     db = _database_for_reading(path, seconds)
     with _closed_on_failure(db):
         _check_ours(db, path)
@@ -275,7 +287,7 @@ def _open_reading(path: Path, seconds: float, mounts: Mounts) -> Database:
     return written
 
 
-def _open_untouched(path: Path, seconds: float) -> Database:
+def _open_untouched(path: Path, seconds: float) -> Handle:
     """The file as it is, with what it lacks made up for in memory.
 
     Where it has no journal of any kind beside it, SQLite is not let make one either
@@ -288,7 +300,7 @@ def _open_untouched(path: Path, seconds: float) -> Database:
         return _brought_up_to_date(db) if migrations.pending(db) else db
 
 
-def _brought_up_to_date(db: Database) -> Database:
+def _brought_up_to_date(db: Handle) -> Handle:
     """A copy in memory with every change that the file lacks, for who cannot write the file."""
     copy = _in_memory()
     with _closed_on_failure(copy):
@@ -299,7 +311,7 @@ def _brought_up_to_date(db: Database) -> Database:
     return copy
 
 
-def _database_for_reading(path: Path, seconds: float) -> Database:
+def _database_for_reading(path: Path, seconds: float) -> Handle:
     db = _database(path, "mode=ro", seconds)
     try:
         with _closed_on_failure(db):
@@ -318,7 +330,7 @@ def _database_for_reading(path: Path, seconds: float) -> Database:
     return db
 
 
-def _alone(path: Path, seconds: float) -> Database:
+def _alone(path: Path, seconds: float) -> Handle:
     """A copy in memory of the file and its log, for whom a full disk lets make nothing beside them.
 
     Nobody else may have the file open for that moment
@@ -333,7 +345,7 @@ def _alone(path: Path, seconds: float) -> Database:
     return copy
 
 
-def _undone(path: Path, seconds: float) -> Database:
+def _undone(path: Path, seconds: float) -> Handle:
     """Opened once what a killed process left half-written is undone, which takes writing.
 
     To look past its journal would be to read that half (SQLite documentation, "File Locking And
@@ -346,11 +358,11 @@ def _undone(path: Path, seconds: float) -> Database:
     return db
 
 
-def _look_into(db: Database) -> None:
+def _look_into(db: Handle) -> None:
     db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def _nothing() -> Database:
+def _nothing() -> Handle:
     """A store without runs that takes none."""
     db = _in_memory()
     migrations.migrate(db)
@@ -358,23 +370,18 @@ def _nothing() -> Database:
     return db
 
 
-def _in_memory() -> Database:
-    return Database(
-        sqlite3.connect(":memory:", check_same_thread=False),
-        recursive_triggers=False,
-        execute_plugins=False,
-    )
+def _in_memory() -> Handle:
+    return Handle(sqlite3.connect(":memory:", check_same_thread=False))
 
 
-def _database(path: Path, how: str, seconds: float) -> Database:
+def _database(path: Path, how: str, seconds: float) -> Handle:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?{how}", uri=True, timeout=seconds, check_same_thread=False
     )
-    # Plugins of sqlite-utils which happen to be installed are somebody else's code.
-    return Database(connection, recursive_triggers=False, execute_plugins=False)
+    return Handle(connection)
 
 
-def _check_ours(db: Database, path: Path) -> None:
+def _check_ours(db: Handle, path: Path) -> None:
     """Refuse what another program or a newer version of this one made."""
     with _one_view(db):
         (mark,) = db.execute("PRAGMA application_id").fetchone()
@@ -387,7 +394,7 @@ def _check_ours(db: Database, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_view(db: Database) -> Iterator[None]:
+def _one_view(db: Handle) -> Iterator[None]:
     """What is read in it is of one moment, also while another process makes the tables."""
     if db.conn.in_transaction:
         yield
@@ -400,7 +407,7 @@ def _one_view(db: Database) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _closed_on_failure(db: Database) -> Iterator[None]:
+def _closed_on_failure(db: Handle) -> Iterator[None]:
     try:
         yield
     except BaseException:

@@ -5,14 +5,14 @@ as they were. SQLite goes on from what it remembers, and in the end writes its l
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from dcp_engine.store import migrations, trouble
+from dcp_engine.store.handle import Handle
 
 _NO_DATABASE: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
@@ -29,19 +29,20 @@ class Contents:
         self._log = self._path.with_name(f"{self._path.name}-wal")
         self._sound: tuple[int, ...] | None = None
 
-    def are_lost(self, db: Database) -> bool:
+    def are_lost(self, db: Handle, found: os.stat_result) -> bool:
         """Whether the file is ours no more, or lacks pages; `db` has it open, in a transaction.
+
+        `found` is what the file's directory says of it now.
 
         While that lasts nobody can take a page out of the log that the file does not have yet.
         A checkpoint that was killed, or that a reader holds up, leaves the file behind the log, and
         shorter than its own header says: only what neither of them has is lost.
         """
-        (pages,) = db.execute("PRAGMA page_count").fetchone()
-        (page_size,) = db.execute("PRAGMA page_size").fetchone()
-        found = self._path.stat()
         look = found.st_size, found.st_mtime_ns, found.st_ctime_ns
         if look == self._sound:
             return False
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        (page_size,) = db.execute("PRAGMA page_size").fetchone()
         lacking = set(range(found.st_size // page_size + 1, pages + 1))
         mark = self._mark()
         if mark is None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from dcp_engine.crash import CrashPoint
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
 from dcp_engine.series import RUN, Bucket
-from dcp_engine.store.protocol import Commit, Delivery, Store
+from dcp_engine.store.protocol import Commit, Delivery, Due, Store
 
 
 class CrashingStore:
@@ -37,6 +37,17 @@ class CrashingStore:
     def runs(self, *, app_name: str | None = None, live: bool = False) -> list[Run]:
         return self._store.runs(app_name=app_name, live=live)
 
+    def agenda(self) -> list[Due]:
+        return self._store.agenda()
+
+    def wished(self) -> list[str]:
+        return self._store.wished()
+
+    def release_all(self, leases: Sequence[Lease]) -> None:
+        self._crash("before store release_all")
+        self._store.release_all(leases)
+        self._crash("after store release_all")
+
     def acquire(
         self,
         run_id: str,
@@ -44,9 +55,11 @@ class CrashingStore:
         ttl: timedelta,
         now: datetime,
         is_dead: Callable[[Holder], bool],
+        *,
+        enough: timedelta | None = None,
     ) -> Lease:
         self._crash("before store acquire")
-        lease = self._store.acquire(run_id, holder, ttl, now, is_dead)
+        lease = self._store.acquire(run_id, holder, ttl, now, is_dead, enough=enough)
         self._crash("after store acquire")
         return lease
 

@@ -5,10 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from dcp_engine.model import Event
 from dcp_engine.store.codec import convert, encode, printable, stamp, stamp_or_none
+from dcp_engine.store.handle import Handle
 from dcp_engine.store.protocol import Delivery
 
 _BATCH: Final = 1000
@@ -17,7 +16,7 @@ _BATCH: Final = 1000
 _EVENT: Final = "events.id, events.run_id, events.at, events.kind, events.text, events.data"
 
 
-def append(db: Database, events: Sequence[Event], notifiers: Sequence[str]) -> None:
+def append(db: Handle, events: Sequence[Event], notifiers: Sequence[str]) -> None:
     """Add events in this order and queue each for each notifier; what is there already stays."""
     for event in events:
         at = stamp(event.at)
@@ -42,7 +41,7 @@ def append(db: Database, events: Sequence[Event], notifiers: Sequence[str]) -> N
             )
 
 
-def of_run(db: Database, path: Path, run_id: str, after: str | None) -> list[Event]:
+def of_run(db: Handle, path: Path, run_id: str, after: str | None) -> list[Event]:
     """Events in the order they were added; all of them when `after` is no event of this run."""
     rows = db.execute(
         f"SELECT {_EVENT} FROM events WHERE run_id = ? AND seq > "
@@ -52,7 +51,7 @@ def of_run(db: Database, path: Path, run_id: str, after: str | None) -> list[Eve
     return [_event(row, path) for row in rows]
 
 
-def due(db: Database, path: Path, run_id: str, now: datetime) -> list[Delivery]:
+def due(db: Handle, path: Path, run_id: str, now: datetime) -> list[Delivery]:
     """Per notifier the oldest events, up to the first whose moment has not come."""
     return [
         delivery
@@ -61,7 +60,7 @@ def due(db: Database, path: Path, run_id: str, now: datetime) -> list[Delivery]:
     ]
 
 
-def delivered(db: Database, delivery: Delivery, now: datetime) -> None:
+def delivered(db: Handle, delivery: Delivery, now: datetime) -> None:
     """Nothing is left to do for it."""
     db.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_at = NULL, delivered_at = ?, error = NULL "
@@ -71,7 +70,7 @@ def delivered(db: Database, delivery: Delivery, now: datetime) -> None:
     )
 
 
-def failed(db: Database, delivery: Delivery, error: str, next_at: datetime | None) -> None:
+def failed(db: Handle, delivery: Delivery, error: str, next_at: datetime | None) -> None:
     """Try again at `next_at`, or never; not where it was told or given up meanwhile."""
     db.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_at = ?, error = ? "
@@ -81,7 +80,7 @@ def failed(db: Database, delivery: Delivery, error: str, next_at: datetime | Non
     )
 
 
-def _waiting_notifiers(db: Database, run_id: str) -> Iterator[str]:
+def _waiting_notifiers(db: Handle, run_id: str) -> Iterator[str]:
     """Names in order, each found with one step in the index however much is waiting."""
     name = ""
     while True:
@@ -97,7 +96,7 @@ def _waiting_notifiers(db: Database, run_id: str) -> Iterator[str]:
 
 
 def _due_for(
-    db: Database, path: Path, run_id: str, notifier: str, now: datetime
+    db: Handle, path: Path, run_id: str, notifier: str, now: datetime
 ) -> Iterator[Delivery]:
     rows = db.execute(
         f"SELECT outbox.attempts, outbox.next_at, {_EVENT} FROM outbox JOIN events USING (seq) "

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from sqlite_utils import Database
 
 from dcp_engine.errors import LeaseHeld, LeaseLost, NoSuchRun
 from dcp_engine.model import Holder, Lease
 from dcp_engine.store.codec import convert, decode, encode, stamp
+from dcp_engine.store.handle import Handle
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
 
 
-def newest(db: Database, path: Path, run_id: str) -> Row | None:
+def newest(db: Handle, path: Path, run_id: str) -> Row | None:
     """The row as it is, None when the run never had a driver."""
     found = db.execute(
         "SELECT token, holder, until FROM leases WHERE run_id = ?", [run_id]
@@ -48,7 +48,7 @@ def in_force(row: Row | None, run_id: str, now: datetime) -> Lease | None:
 
 
 def acquire(
-    db: Database,
+    db: Handle,
     path: Path,
     run_id: str,
     *,
@@ -82,7 +82,13 @@ def acquire(
     return lease
 
 
-def renew(db: Database, path: Path, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
+def still_ours(db: Handle, path: Path, run_id: str, holder: Holder, now: datetime) -> Lease | None:
+    """The lease in force, where this holder has it."""
+    current = in_force(newest(db, path, run_id), run_id, now)
+    return current if current is not None and _same(current.holder, holder) else None
+
+
+def renew(db: Handle, path: Path, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
     """Extend it. Raises LeaseLost."""
     fence(db, path, lease)
     renewed = msgspec.structs.replace(lease, until=now + ttl)
@@ -90,14 +96,14 @@ def renew(db: Database, path: Path, lease: Lease, ttl: timedelta, now: datetime)
     return renewed
 
 
-def release(db: Database, lease: Lease) -> None:
+def release(db: Handle, lease: Lease) -> None:
     """Free it, if it still is the newest."""
     db.execute(
         "UPDATE leases SET until = NULL WHERE run_id = ? AND token = ?", [lease.run_id, lease.token]
     )
 
 
-def fence(db: Database, path: Path, lease: Lease) -> None:
+def fence(db: Handle, path: Path, lease: Lease) -> None:
     """Raise LeaseLost unless this is the newest lease and was not released.
 
     One that lapsed and that nobody took since still is the newest: writing under it harms nobody.
@@ -121,7 +127,7 @@ def _same(one: Holder, other: Holder) -> bool:
     return (one.host, one.pid, one.started) == (other.host, other.pid, other.started)
 
 
-def _app_name(db: Database, run_id: str) -> str:
+def _app_name(db: Handle, run_id: str) -> str:
     found = db.execute("SELECT app_name FROM runs WHERE id = ?", [run_id]).fetchone()
     if found is None:
         raise no_such_run(run_id)

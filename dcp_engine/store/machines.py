@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlite_utils import Database
 
 from dcp_engine.model import Machine
 from dcp_engine.store.codec import convert, encode, stamp, stamp_or_none
+from dcp_engine.store.handle import Handle
 
 _COLUMNS: Final = ("instance_id", "fleet_id", "first_seen", "ended_at")
 
 
-def record(db: Database, run_id: str, machines: Sequence[Machine]) -> None:
+def record(db: Handle, run_id: str, machines: Sequence[Machine]) -> None:
     """Add machines, or put what is known of them now in place of what was."""
     for machine in machines:
         details = {
@@ -37,7 +37,7 @@ def record(db: Database, run_id: str, machines: Sequence[Machine]) -> None:
         )
 
 
-def of_run(db: Database, path: Path, run_id: str) -> list[Machine]:
+def of_run(db: Handle, path: Path, run_id: str) -> list[Machine]:
     """Every machine ever recorded, oldest first."""
     rows = db.execute(
         f"SELECT {', '.join(_COLUMNS)}, details FROM machines "

@@ -5,15 +5,18 @@ A change that was ever released is never edited: add another at the end.
 
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlite_utils import Database, Migrations
+from dcp_engine.store.handle import Handle
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 APPLICATION_ID: Final = 0x44435045
 """Marks a file as ours ("DCPE"; https://www.sqlite.org/pragma.html#pragma_application_id)."""
 
 
-def runs_and_what_belongs_to_them(db: Database) -> None:
+def runs_and_what_belongs_to_them(db: "Database") -> None:
     """Runs, leases, events, machines, requests and the outbox.
 
     Moments are fixed-width ISO 8601 text in UTC, so that their order is the text's order.
@@ -90,18 +93,18 @@ def runs_and_what_belongs_to_them(db: Database) -> None:
     )
 
 
-def identity_of_the_store(db: Database) -> None:
+def identity_of_the_store(db: "Database") -> None:
     """A name for this store that no other one has; it goes with the file when that is copied."""
     db.execute("CREATE TABLE store (identity TEXT NOT NULL)")
     db.execute("INSERT INTO store (identity) VALUES (?)", [uuid.uuid4().hex])
 
 
-def machines_in_detail(db: Database) -> None:
+def machines_in_detail(db: "Database") -> None:
     """What is known of a machine beside its ids and its times, as JSON."""
     db.execute("ALTER TABLE machines ADD COLUMN details BLOB")
 
 
-def numbers_over_time(db: Database) -> None:
+def numbers_over_time(db: "Database") -> None:
     """Samples and what they are thinned to; see `dcp_engine.series`.
 
     `at` and `span` are in whole seconds, `at` since 1970: there are many rows.
@@ -120,37 +123,47 @@ def numbers_over_time(db: Database) -> None:
     )
 
 
-_CHANGES: Final[tuple[Callable[[Database], None], ...]] = (
+_CHANGES: Final[tuple[Callable[["Database"], None], ...]] = (
     runs_and_what_belongs_to_them,
     identity_of_the_store,
     machines_in_detail,
     numbers_over_time,
 )
+_KNOWN: Final = tuple(change.__name__ for change in _CHANGES)
+# Where sqlite-utils records them (its documentation, "Database migrations").
+_SET: Final = "dcp_engine"
+_RECORD: Final = "_sqlite_migrations"
 
 
-def schema() -> Migrations:
-    """The changes that this version knows, in order; a function's name is the change's name."""
-    migrations = Migrations("dcp_engine")
-    for change in _CHANGES:
-        migrations(name=change.__name__)(change)
-    return migrations
+def applied(db: Handle) -> list[str]:
+    """The names of the changes that were made to the file."""
+    table = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [_RECORD])
+    if table.fetchone() is None:
+        return []
+    rows = db.execute(f"SELECT name FROM {_RECORD} WHERE migration_set = ?", [_SET])
+    return [str(name) for (name,) in rows]
 
 
-def pending(db: Database) -> bool:
+def pending(db: Handle) -> bool:
     """Whether the file lacks a change that this version knows."""
-    return bool(schema().pending(db))
+    return not set(_KNOWN) <= set(applied(db))
 
 
-def unknown(db: Database) -> list[str]:
+def unknown(db: Handle) -> list[str]:
     """Changes made to the file by a newer version, which this one cannot know."""
-    known = {change.__name__ for change in _CHANGES}
-    return [done.name for done in schema().applied(db) if done.name not in known]
+    return [name for name in applied(db) if name not in _KNOWN]
 
 
-def migrate(db: Database) -> None:
+def migrate(db: Handle) -> None:
     """Bring the file up to date and mark it as ours.
 
     Call it inside a transaction: then a file is either ours and whole, or as it was before.
     """
-    schema().apply(db)
+    from sqlite_utils import Database, Migrations  # noqa: PLC0415 - slow, and seldom needed
+
+    migrations = Migrations(_SET)
+    for change in _CHANGES:
+        migrations(name=change.__name__)(change)
+    # Plugins of sqlite-utils which happen to be installed are somebody else's code.
+    migrations.apply(Database(db.conn, recursive_triggers=False, execute_plugins=False))
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")

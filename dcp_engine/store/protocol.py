@@ -6,12 +6,14 @@ caller's clock, never from the database.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from dcp_engine.model import Event, Holder, Lease, Machine, Request, Run
-from dcp_engine.series import RUN, Bucket, Sample
+
+if TYPE_CHECKING:
+    from dcp_engine.series import Bucket, Sample
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +23,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[Event] = ()
     machines: Sequence[Machine] = ()
     consumed: Sequence[str] = ()
-    samples: Sequence[Sample] = ()
+    samples: "Sequence[Sample]" = ()
     notifiers: Sequence[str] = ()
 
 
@@ -32,6 +34,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     notifier: str
     attempts: int
     next_at: datetime
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has to be looked at, where it is, and when; None is at once."""
+
+    run_id: str
+    account: str
+    region: str
+    at: datetime | None
 
 
 class Store(Protocol):
@@ -55,6 +66,15 @@ class Store(Protocol):
     def runs(self, *, app_name: str | None = None, live: bool = False) -> list[Run]:
         """Runs, the newest registration first; only those of a name, only live ones."""
 
+    def agenda(self) -> list[Due]:
+        """Every run that is to be looked at: live ones, and ended ones with something to tell."""
+
+    def wished(self) -> list[str]:
+        """The ids of the runs of which people ask something that nobody has obeyed yet."""
+
+    def release_all(self, leases: Sequence[Lease]) -> None:
+        """Free these, as far as they still are ours."""
+
     def acquire(
         self,
         run_id: str,
@@ -62,10 +82,13 @@ class Store(Protocol):
         ttl: timedelta,
         now: datetime,
         is_dead: Callable[[Holder], bool],
+        *,
+        enough: timedelta | None = None,
     ) -> Lease:
         """Take the lease when it is free, lapsed, ours, or its holder `is_dead`.
 
-        A new holder gets a higher token. Raises LeaseHeld, naming the holder.
+        A new holder gets a higher token. Where it is ours and has `enough` left (and no more than
+        `ttl`), it stays as it is and nothing is written. Raises LeaseHeld, naming the holder.
         """
 
     def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease:
@@ -93,8 +116,8 @@ class Store(Protocol):
         """Every machine ever recorded, oldest first."""
 
     def samples(
-        self, run_id: str, *, subject: str | None = RUN, since: datetime | None = None
-    ) -> list[Bucket]:
+        self, run_id: str, *, subject: str | None = "", since: datetime | None = None
+    ) -> "list[Bucket]":
         """What is kept of a subject's numbers in order, or by subject of all (None)."""
 
     def thin(self, run_id: str, now: datetime) -> None:

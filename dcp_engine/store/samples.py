@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlite_utils import Database
 
 from dcp_engine.series import Bucket, Sample, Spread, thinned, tiers
 from dcp_engine.store.codec import undecodable
+from dcp_engine.store.handle import Handle
 
 _Body = dict[str, int | float | Spread]
 
@@ -22,7 +22,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(_Body)
 
 
-def record(db: Database, path: Path, run_id: str, samples: Sequence[Sample]) -> None:
+def record(db: Handle, path: Path, run_id: str, samples: Sequence[Sample]) -> None:
     """Add samples; one of a moment that is there already adds its numbers to those."""
     for sample in samples:
         at = int(sample.at.timestamp())
@@ -36,7 +36,7 @@ def record(db: Database, path: Path, run_id: str, samples: Sequence[Sample]) -> 
 
 
 def of_run(
-    db: Database, path: Path, run_id: str, subject: str | None, since: datetime | None
+    db: Handle, path: Path, run_id: str, subject: str | None, since: datetime | None
 ) -> list[Bucket]:
     """What is kept, in order; with a subject of None of all of them, one after the other."""
     conditions = ["run_id = :run_id"]
@@ -54,7 +54,7 @@ def of_run(
     return [_bucket(row, path, run_id) for row in rows]
 
 
-def thin(db: Database, path: Path, run_id: str, now: datetime) -> None:
+def thin(db: Handle, path: Path, run_id: str, now: datetime) -> None:
     """Make one of what has grown old enough to be one."""
     moment = int(now.timestamp())
     for subject, rows in groupby(_overdue(db, run_id, moment), key=lambda row: row[0]):
@@ -77,7 +77,7 @@ def thin(db: Database, path: Path, run_id: str, now: datetime) -> None:
             )
 
 
-def _overdue(db: Database, run_id: str, now: int) -> Iterator[Sequence[Any]]:
+def _overdue(db: Handle, run_id: str, now: int) -> Iterator[Sequence[Any]]:
     """The rows of each subject up to the youngest that is finer than its age asks for."""
     subjects = [
         row[0]
@@ -96,7 +96,7 @@ def _overdue(db: Database, run_id: str, now: int) -> Iterator[Sequence[Any]]:
 
 
 def _put(
-    db: Database, run_id: str, subject: str, *, at: int, span: int, values: Mapping[str, Spread]
+    db: Handle, run_id: str, subject: str, *, at: int, span: int, values: Mapping[str, Spread]
 ) -> None:
     body = {name: _short(spread) for name, spread in values.items()}
     db.execute(

@@ -5,7 +5,7 @@ import pytest
 from dcp_engine.aws import operations as op
 from dcp_engine.driver_tag import KEY
 from dcp_engine.errors import Missing
-from dcp_engine.ports import Cancelled
+from dcp_engine.model import Cancelled
 from tests.contract.calls import calls
 from tests.contract.scene import Scene
 

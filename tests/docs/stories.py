@@ -16,6 +16,9 @@ from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
 
 NOBODY_COMES = Scenario(capacity_limit=0)
+NEVER_DONE = Scenario(job_duration=(36_000, 36_000))
+TEN_MINUTES = timedelta(minutes=10)
+HOUR = timedelta(hours=1)
 LOGS_LEFT = {"logs", "last-look"}
 
 
@@ -110,6 +113,26 @@ def cancelled_by_hand(stage: Stage) -> None:
     )
     stage.until_problem(run, "fleet-cancelled")
     stage.rig.until(run, lambda _: bool(stage.rig.events(run, "terminating")))
+
+
+def nothing_happens(stage: Stage) -> None:
+    launch = stage.launch(jobs=60, machines=3)
+    stage.aws.client("ecs").update_service(
+        cluster=launch.cluster, service=launch.service, desiredCount=0
+    )
+    run = stage.running(launch)
+    stage.rig.until(run, lambda now: now.problem("nothing-happens") is not None, every=TEN_MINUTES)
+
+
+def no_job_is_done(stage: Stage) -> None:
+    launch = stage.launch(jobs=80, machines=3, visibility_timeout=3600)
+    run = stage.running(launch)
+    stage.rig.until(run, lambda _: stage.clock.now() >= run.registered_at + HOUR, every=TEN_MINUTES)
+    works, launch.plan.scenario = launch.plan.scenario, NEVER_DONE
+    stage.rig.until(run, lambda now: now.problem("stalled") is not None, every=TEN_MINUTES)
+    launch.plan.scenario = works
+    stage.aws.client("ec2").terminate_instances(InstanceIds=launch.live_instance_ids)
+    stage.rig.until(run, lambda now: now.problem("stalled") is None, every=TEN_MINUTES)
 
 
 def nobody_looked_for_months(stage: Stage) -> None:
@@ -281,6 +304,8 @@ STORIES: dict[Story, tuple[str, ...]] = {
         "The monitor file is gone or broken",
     ),
     cancelled_by_hand: ("The fleet was cancelled by hand",),
+    nothing_happens: ("Nothing happens at all",),
+    no_job_is_done: ("No job is done any more",),
     nobody_looked_for_months: ("Nobody looked for months",),
     a_fleet_that_never_was: ("The file names a fleet that never was",),
     another_runs_file: ("The monitor file says other names",),

@@ -48,6 +48,7 @@ def test_the_commands_are_found() -> None:
         "resume",
         "tick",
         "monitor",
+        "watch",
     }
 
 
@@ -78,8 +79,10 @@ def test_the_states_are_those_that_are_shown() -> None:
 
 
 def test_the_units_have_what_systemd_needs() -> None:
-    service, timer = blocks("ini")
+    watch, service, timer = blocks("ini")
     for text, section, key in (
+        (watch, "Service", "ExecStart"),
+        (watch, "Install", "WantedBy"),
         (service, "Service", "ExecStart"),
         (timer, "Timer", "OnUnitActiveSec"),
         (timer, "Install", "WantedBy"),

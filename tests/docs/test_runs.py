@@ -47,7 +47,9 @@ def printed(stage: Stage) -> list[str]:
     """What the commands say of all that happened on the stage, line by line."""
     lines = list(stage.said)
     for run in stage.rig.store.runs():
-        shown = CliRunner().invoke(cli, ["history", run.id, "--db", str(stage.rig.database)])
+        shown = CliRunner().invoke(
+            cli, ["history", run.id, "--full", "--db", str(stage.rig.database)]
+        )
         assert shown.exit_code == 0, shown.output
         lines += shown.output.splitlines()
     return lines

@@ -137,9 +137,9 @@ def test_what_is_known_is_shown_without_aws_and_from_a_database_that_cannot_be_w
         # The output cannot be kept in that folder now, so these write into a terminal.
         for command, shown in {
             ("status", NAME): rf"{NAME}  RUNNING since",
-            ("status",): rf"{NAME}  RUNNING since",
+            ("status",): rf"{NAME} +RUNNING ",
             ("list",): rf"{NAME} +RUNNING ",
-            ("history", NAME): "PENDING → RUNNING",
+            ("history", NAME): "RUNNING since",
         }.items():
             with scene.computer.in_a_terminal(*command) as terminal:
                 assert terminal.until_ended() == 0, terminal.screen

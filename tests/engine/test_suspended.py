@@ -317,5 +317,6 @@ def test_a_step_whose_plugin_is_gone_holds_nothing_up(
 def test_the_names_that_no_plugin_can_have_are_those_of_the_engine() -> None:
     steps = {stop.FLEETS, stop.LAST_LOOK, log_export.LOGS}
     assert answers.OF_THE_ENGINE["teardown_steps"] == steps
-    assert answers.OF_THE_ENGINE["duties"] == {watching._LOOK, watching._IDENTIFY}
+    duties = {watching._LOOK, watching._IDENTIFY, watching._THIN}
+    assert answers.OF_THE_ENGINE["duties"] == duties
     assert step_order.LAST == stop.LAST_LOOK

@@ -9,8 +9,8 @@ import pytest
 
 from dcp_engine.app import App
 from dcp_engine.defaults import Settings
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, Run, State
-from dcp_engine.selection import Selection
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.runs import run

@@ -13,11 +13,11 @@ from dcp_engine import plugin_sources, plugins
 from dcp_engine.builtin import BUILT_IN
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
+from dcp_engine.loaded import Selection
 from dcp_engine.model import Event
 from dcp_engine.plugin_facts import PluginFacts
 from dcp_engine.plugin_sources import from_package
 from dcp_engine.plugins import Plugins
-from dcp_engine.selection import Selection
 from tests.unit.distributions import (
     TELLS,
     WITH_SECRET,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dcp_engine.errors import BadInput
-from dcp_engine.selection import Choice, Selection, is_path, name_of, names_in, names_of
+from dcp_engine.loaded import Selection
+from dcp_engine.selection import Choice, is_path, name_of, names_in, names_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcp_engine.errors import BadInput
-from dcp_engine.selection import Selection
+from dcp_engine.loaded import Selection
 from dcp_engine.settings import RESERVED_VARIABLES, describe, load, of_plugins
 
 Write = Callable[[str], Path]

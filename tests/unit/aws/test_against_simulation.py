@@ -12,8 +12,8 @@ import pytest
 from dcp_engine.aws.cloud import BotoAws, BotoCloud
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import Busy, Missing, NotOurs
-from dcp_engine.model import Fleet, Identities, Names, Run, State
-from dcp_engine.ports import Aws, Cancelled, Cloud
+from dcp_engine.model import Cancelled, Fleet, Identities, Names, Run, State
+from dcp_engine.ports import Aws, Cloud
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.timings import Timings

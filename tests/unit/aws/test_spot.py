@@ -17,7 +17,7 @@ from dcp_engine.errors import (
     Transient,
     Unreadable,
 )
-from dcp_engine.ports import Cancelled
+from dcp_engine.model import Cancelled
 
 DESCRIBE = "ec2:DescribeSpotFleetRequests"
 MACHINES = "ec2:DescribeSpotFleetInstances"

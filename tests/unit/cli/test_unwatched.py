@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 
 from dcp_engine.model import Holder, Run, State
 from dcp_engine.store.sqlite import SqliteStore
-from tests.unit.runs import START, fleet, run
+from tests.unit.runs import NAMES, START, fleet, run
 
 Invoke = Callable[..., Result]
 Add = Callable[..., Run]
@@ -23,10 +24,9 @@ def left(hours: float, **changes: Any) -> Run:
     return run(changes.pop("state", State.RUNNING), **{**facts, **changes})
 
 
-@pytest.mark.parametrize("args", [["status", "Exp1"], ["status"]])
-def test_it_is_said_near_the_top(invoke: Invoke, add: Add, args: list[str]) -> None:
+def test_it_is_said_near_the_top(invoke: Invoke, add: Add) -> None:
     held = add(left(3))
-    result = invoke(*args)
+    result = invoke("status", "Exp1")
     assert result.exit_code == 0
     line, cron, crontab, _ = result.stdout.splitlines()[1:5]
     assert line.startswith(f"  UNWATCHED  Nobody has looked at Exp1 since {held.last_tick_at:%Y-}")
@@ -35,6 +35,16 @@ def test_it_is_said_near_the_top(invoke: Invoke, add: Add, args: list[str]) -> N
     assert "crontab -e" in cron
     assert crontab.startswith("    */5 * * * * ")
     assert "tick Exp1" in crontab
+
+
+def test_it_is_said_below_the_run_among_several(invoke: Invoke, add: Add) -> None:
+    add(left(0, id="Exp2-0123abcd", names=replace(NAMES, app_name="Exp2")))
+    held = add(left(3))
+    _, name, first, *more = invoke("status").stdout.splitlines()
+    assert name.startswith("Exp1  RUNNING")
+    assert first.startswith(f"  UNWATCHED  Nobody has looked at Exp1 since {held.last_tick_at:%Y-}")
+    assert "dcp-engine resume Exp1" in " ".join(more)
+    assert more[-1].startswith("Exp2  RUNNING")
 
 
 def test_the_table_and_programs_are_told(invoke: Invoke, add: Add) -> None:

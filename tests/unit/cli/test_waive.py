@@ -111,9 +111,11 @@ def test_machines_that_nobody_ends_are_not_forgotten(
     invoke: Invoke, add: Add, name: str, last_look: Ended | None
 ) -> None:
     add(given_up(name, last_look))
-    for shown in (invoke("status", "Exp1"), invoke("status")):
-        assert f"  {UNENDED}fleets" in shown.stdout.splitlines()[1]
-        assert f"Cancel {FLEET_ID} yourself" in shown.stdout
+    one, several = invoke("status", "Exp1").stdout, invoke("status").stdout
+    assert f"  {UNENDED}fleets" in one.splitlines()[1]
+    assert several.splitlines()[2].startswith(f"  {UNENDED.replace(':', ' ')[:45]}")
+    for shown in (one, several):
+        assert f"Cancel {FLEET_ID} yourself" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("name", ["fleets", "last-look"])

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from dcp_engine.errors import NoSuchRun, StoreBroken, StoreUnwritable
 from dcp_engine.model import Holder, Request, RequestKind, Run
 from dcp_engine.store import connection
+from dcp_engine.store.handle import Handle
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.runs import run
 
@@ -416,7 +416,7 @@ def test_a_file_that_another_process_makes_while_it_is_looked_at_is_not_foreign(
         with contextlib.suppress(StoreUnwritable):
             open_store().insert_run(make_run("run-1"), [], [])
 
-    def watched(file: Path, how: str, seconds: float) -> Database:
+    def watched(file: Path, how: str, seconds: float) -> Handle:
         db = database(file, how, seconds)
         if not others:
             db.conn.set_trace_callback(make_it_first)

@@ -1,8 +1,15 @@
-"""How much AWS was asked: by one process, from all of its threads."""
+"""How much AWS was asked: for one look at one run, from all of its threads."""
 
 import threading
 
-from dcp_engine.ports import Usage
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Every request that was sent, and those of them that repeat one."""
+
+    calls: int
+    retries: int
 
 
 class Meter:

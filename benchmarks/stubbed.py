@@ -1,0 +1,69 @@
+"""The stub in a process of its own, and what a dcp-engine needs to speak to it."""
+
+import json
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import IO, Self
+
+
+class StubProcess:
+    """A stub that runs from `with` to the end of its block."""
+
+    def __init__(self, *, latency: float = 0.03, machines: int = 4, jobs: int = 1000) -> None:
+        """`latency` is in seconds; `machines` of each fleet, `jobs` waiting in each queue."""
+        self._command = [
+            *(sys.executable, "-m", "benchmarks.stub", "--latency", str(latency)),
+            *("--machines", str(machines), "--jobs", str(jobs)),
+        ]
+        self._process: subprocess.Popen[str] | None = None
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._port = int(self._output.readline())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With these variables any AWS SDK speaks to the stub and to nothing else."""
+        clean = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "DCP_ENGINE_"))}
+        clean.pop("PYTHONDONTWRITEBYTECODE", None)
+        return {
+            **clean,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def asked(self) -> dict[str, int]:
+        """How often each operation was asked since the last time this was read."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        found: dict[str, int] = json.loads(self._output.readline())
+        return found
+
+    @property
+    def _output(self) -> IO[str]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return self._process.stdout

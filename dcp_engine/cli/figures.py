@@ -1,0 +1,159 @@
+"""How far a run has come, what it costs and how its machines do, as people read it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from dcp_engine.headcount import Headcount
+from dcp_engine.money import Money
+from dcp_engine.progress import Progress
+from dcp_engine.words import counted
+
+UNKNOWN: Final = "not known yet"
+
+# Amazon EC2 API Reference, StateReason: each of AWS's messages begins with such a code.
+_REASONS: Final[Mapping[str, str]] = {
+    "Server.SpotInstanceTermination": "taken back by AWS",
+    "Server.SpotInstanceShutdown": "taken back by AWS",
+    "Server.InsufficientInstanceCapacity": "no capacity",
+    "Server.InternalError": "failed in AWS",
+    "Server.ScheduledStop": "stopped by AWS",
+    "Client.InstanceInitiatedShutdown": "shut down from within",
+    "Client.UserInitiatedShutdown": "ended on request",
+    "Client.InternalError": "could not start",
+    "Client.VolumeLimitExceeded": "too many volumes",
+}
+
+
+def share(progress: Progress) -> str | None:
+    """How much is done, in percent; None where it is not known."""
+    if progress.share is None:
+        return None
+    # The last percent is not done before everything is.
+    return f"{int(progress.share * 100)}%"
+
+
+def done(progress: Progress) -> str:
+    """How many jobs are done, and of how many."""
+    left = progress.left
+    if progress.done is None:
+        return f"{_number(left)} left" if left is not None else UNKNOWN
+    about = "about " if progress.by_counts else ""
+    if left is None:
+        return f"{about}{counted_jobs(progress.done)} done"
+    return f"{about}{_number(progress.done)} of {counted_jobs(progress.done + left)} done"
+
+
+def left(progress: Progress) -> str:
+    """How many jobs are left."""
+    return f"{_number(progress.left)} left" if progress.left is not None else "left: not known"
+
+
+def pace(progress: Progress) -> str:
+    """How fast they are done lately."""
+    if progress.rate is None:
+        return f"rate {UNKNOWN}"
+    return f"about {_rate(progress.rate)} an hour"
+
+
+def ends(progress: Progress, now: datetime) -> str:
+    """When the work may be over, as a sentence."""
+    if progress.ends is None:
+        return f"end {UNKNOWN}"
+    first, last = (near(at, now) for at in progress.ends)
+    return f"ends between {first} and {last}" if first != last else f"ends about {first}"
+
+
+def between(progress: Progress, now: datetime) -> str | None:
+    """The same as briefly as it can be said; None where it is not known."""
+    if progress.ends is None:
+        return None
+    first, last = (near(at, now) for at in progress.ends)
+    return f"{first}-{last}" if first != last else first
+
+
+def cost(money: Money) -> str:
+    """What it has cost so far, and the most that it can have cost."""
+    known = [f"about {dollars(money.cost)}"] if money.cost is not None else [UNKNOWN]
+    known += [f"at most {dollars(money.bound)}"] if money.bound is not None else []
+    return ", ".join(known)
+
+
+def spent(money: Money) -> list[str]:
+    """What the money went for, as far as it is known."""
+    parts = [f"{dollars(money.idle)} of it for idle machines"] if money.idle else []
+    parts += [f"{money.machine_hours:,.1f} machine-hours"] if money.machine_hours else []
+    parts += [f"{dollars(money.saved)} saved by shrinking"] if money.saved else []
+    return parts
+
+
+def dollars(amount: float) -> str:
+    """An amount of money; `$0.004` is not nothing."""
+    return f"${amount:,.2f}" if not 0 < amount < 0.01 else "less than $0.01"
+
+
+def machines(count: Headcount) -> str:
+    """How many machines are up, and what is the matter with some of them."""
+    parts = [f"{_number(count.up)} up"]
+    parts += [f"{_number(count.idle)} idle"] if count.idle else []
+    parts += [f"{_number(count.unnamed)} without a name"] if count.unnamed else []
+    return ", ".join(parts)
+
+
+def ended(count: Headcount) -> str | None:
+    """How many machines have ended, and why as far as AWS said so; None where none has."""
+    if not count.ended:
+        return None
+    said: dict[str, int] = {}
+    for reason, number in count.reasons:
+        said[why(reason)] = said.get(why(reason), 0) + number
+    reasons = ", ".join(f"{_number(number)} {text}" for text, number in said.items())
+    whole = f"{_number(count.ended)} ended"
+    return f"{whole}: {reasons}" if reasons else whole
+
+
+def why(reason: str) -> str:
+    """Why a machine ended, shorter than AWS says it."""
+    code, _, rest = reason.partition(":")
+    return _REASONS.get(code.strip(), rest.strip() or code.strip())
+
+
+def percent(value: float | None) -> str:
+    """A share in percent."""
+    return "-" if value is None else f"{value:.0f}%"
+
+
+def counted_jobs(number: int) -> str:
+    """A number of jobs."""
+    return f"{_number(number)} job{'' if number == 1 else 's'}"
+
+
+def soon(moments: Iterable[tuple[str, datetime]], now: datetime) -> str:
+    """What comes next and when, the soonest first."""
+    rows = sorted(moments, key=lambda row: row[1])
+    return ", ".join(f"{name} {until(at, now)}" for name, at in rows)
+
+
+def until(at: datetime, now: datetime) -> str:
+    """How long it is to a moment: `in 4 minutes`."""
+    from humanize import naturaldelta  # noqa: PLC0415 - slow, and not every command needs it
+
+    return f"in {naturaldelta(at - now)}" if at > now else "due"
+
+
+def near(at: datetime, now: datetime) -> str:
+    """A moment that is not far: the hour, and the day where that is another one."""
+    local, today = at.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if abs(local - today) < timedelta(days=6):
+        return f"{local:%a %H:%M}"
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
+def _rate(rate: float) -> str:
+    return counted_jobs(round(rate)) if rate >= 10 else counted(round(rate, 1), "job")
+
+
+def _number(number: int | None) -> str:
+    return f"{number:,}" if number is not None else "-"

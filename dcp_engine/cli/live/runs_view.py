@@ -1,0 +1,82 @@
+"""The view of all live runs: a row for each, and below it what is wrong; troubled ones first."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from dcp_engine.cli.live.head import BAD, STYLES
+from dcp_engine.cli.live.paper import NARROW, QUIET, Line, Paper, Way, drawn
+from dcp_engine.cli.overview import HEAD, WIDTH, Overview, Seen, overviews, rows
+from dcp_engine.model import State
+
+# What is left of the table where all of it does not fit.
+_MEDIUM: Final = ("STATE", "FOR", "LEFT", "DONE", "MACHINES")
+_SMALL: Final = ("STATE", "LEFT", "DONE")
+
+
+def runs_view(runs: Sequence[Seen], now: datetime, paper: Paper, *, footer: str = "") -> list[Line]:
+    """The lines of it. Where there is no room for all runs, those that go well are left out."""
+    below = [Way(40, paper.cut(paper.text(footer, QUIET)))] if footer else []
+    found = overviews(runs, now)
+    if not found:
+        return drawn([[Way(100, paper.text("There are no live runs."))], below], paper)
+    table = list(_rows(found, paper))
+    full: list[RenderableType] = []
+    briefly: list[RenderableType] = []
+    for one, row in table:
+        full += [row, *_full(one, paper)]
+        briefly += [row, *_briefly(one, paper)]
+    fits = _as_fits([row for _, row in table], paper)
+    ways = [Way(50, Group(*full)), Way(60, Group(*briefly)), Way(100, Group(*fits))]
+    return drawn([ways, below], paper)
+
+
+def _rows(found: Sequence[Overview], paper: Paper) -> Iterator[tuple[Overview | None, Text]]:
+    """The head of the table and each run's row."""
+    if paper.width >= WIDTH - 1:
+        columns: Sequence[str] = HEAD[1:]
+    else:
+        columns = _MEDIUM if paper.width >= NARROW else _SMALL
+    shown = rows(found, paper.width, columns)
+    for lead, cells in islice(shown, 1):
+        yield None, paper.cut(Text(lead + cells, style=QUIET))
+    for one, (lead, cells) in zip(found, shown, strict=True):
+        yield one, _row(one, lead, cells, paper)
+
+
+def _row(one: Overview, lead: str, cells: str, paper: Paper) -> Text:
+    state, _, rest = cells.lstrip().partition(" ")
+    blank = " " * (len(cells) - len(cells.lstrip()))
+    first = Text("\n").join([_name(part, paper) for part in lead.splitlines()])
+    return Text.assemble(first, blank, Text(state, style=STYLES[State(state)]), " ", rest)
+
+
+def _name(text: str, paper: Paper) -> Text:
+    name = paper.cut(paper.text(text, "bold"))
+    name.pad_right(max(0, len(text) - name.cell_len))
+    return name
+
+
+def _full(one: Overview | None, paper: Paper) -> Iterator[Padding]:
+    for lead, text in one.troubles if one else ():
+        said = Text.assemble(paper.text(lead, BAD), "  ", paper.text(text))
+        yield Padding(said, (0, 0, 0, 2))
+    if one and one.remark:
+        yield Padding(paper.text(one.remark), (0, 0, 0, 2))
+
+
+def _briefly(one: Overview | None, paper: Paper) -> Iterator[Text]:
+    for lead, text in one.troubles if one else ():
+        yield paper.cut(Text.assemble("  ", paper.text(lead, BAD), "  ", paper.text(text)))
+
+
+def _as_fits(lines: Sequence[Text], paper: Paper) -> list[Text]:
+    if paper.height is None or len(lines) <= paper.height:
+        return list(lines)
+    kept = max(1, paper.height - 1)
+    return [*lines[:kept], paper.text(f"and {len(lines) - kept} more", QUIET)]

@@ -1,0 +1,172 @@
+"""Looking after many runs in one process: each on its own schedule, none waiting for another.
+
+The schedule belongs to the thread that calls `go`; the looks are made by a crew. A run that hangs
+takes one place in it until its look's own deadline, and the runs of one account and region never
+take them all where others have runs too.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from dcp_engine.clock import Clock
+from dcp_engine.crew import Crew, Looked
+from dcp_engine.errors import StoreError
+from dcp_engine.rounds import Rounds
+
+# How often it is looked for runs that were registered, and for what people ask of them.
+_PICK_UP: Final = 5.0
+_EAR: Final = 1.0
+# So large a share of the crew at most works for one place while others have runs too.
+_SHARE: Final = 0.75
+# A clock that was set back must not put a look off for a year: so many intervals at most.
+_LONGEST: Final = 15
+
+_log = logging.getLogger(__name__)
+
+
+class Appointment(msgspec.Struct, frozen=True):
+    """When a run wants to be looked at next, and where it is: what has trouble has it together."""
+
+    due: datetime | None
+    place: str
+
+
+class Stop(Protocol):
+    """What ends the patrol between two looks; `dcp_engine.app.Stop`."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for `timeout` seconds at most; True, at once, when it is time to stop."""
+
+
+class Patrol:
+    """See the module."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        *,
+        agenda: Callable[[], Mapping[str, Appointment]],
+        wished: Callable[[], Collection[str]],
+        clock: Clock,
+        interval: float,
+        late: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`agenda` gives every run to look after, `wished` those of which something is asked.
+
+        `interval` is the usual pause between two looks at a run, in seconds. `late` is told of
+        every look how many seconds after its moment it began. `agenda` and `wished` may raise
+        StoreError; then all goes on as it was.
+        """
+        self._crew = crew
+        self._agenda = agenda
+        self._wished = wished
+        self._clock = clock
+        self._interval = interval
+        self._late = late
+        self._rounds = Rounds(interval)
+        self._places: dict[str, str] = {}
+        self._busy: Counter[str] = Counter()
+
+    def go(self, stop: Stop, *, ready: Callable[[int], None] = lambda runs: None) -> None:
+        """Look after all runs until `stop` says so; what is under way then is waited for.
+
+        `ready` is told how many runs there are, at first and whenever that changes.
+        """
+        try:
+            self._patrol(stop, ready)
+        finally:
+            self._crew.dismiss()
+
+    def _patrol(self, stop: Stop, ready: Callable[[int], None]) -> None:
+        pick_up = listen = self._clock.monotonic()
+        known = -1
+        while not stop.wait(0):
+            now = self._clock.monotonic()
+            if now >= pick_up:
+                self._pick_up(now)
+                pick_up = now + _PICK_UP
+                if len(self._rounds) != known:
+                    known = len(self._rounds)
+                    ready(known)
+            if now >= listen:
+                self._listen(now)
+                listen = now + _EAR
+            all_begun = self._begin(now)
+            wake = min(pick_up, listen)
+            following = self._rounds.next_at()
+            # What has to wait for others to end is begun when one of them has.
+            if following is not None and self._free and all_begun:
+                wake = min(wake, following)
+            wait = wake - self._clock.monotonic()
+            while (looked := self._crew.ended(max(0.0, wait))) is not None:
+                self._take_note(looked)
+                wait = 0.0
+
+    @property
+    def _free(self) -> int:
+        return self._crew.size - self._busy.total()
+
+    def _pick_up(self, now: float) -> None:
+        try:
+            agenda = self._agenda()
+        except StoreError as error:
+            _log.warning("The runs could not be listed: %s", error)
+            return
+        new = {run_id: one for run_id, one in agenda.items() if run_id not in self._rounds}
+        moments = {run_id: self._moment(one.due, now) or now for run_id, one in new.items()}
+        # A computer that wakes up finds all of its runs overdue; a few can be looked at at once.
+        crowd = sum(moment <= now for moment in moments.values()) > self._crew.size
+        for run_id, one in new.items():
+            self._places[run_id] = one.place
+            late = moments[run_id] <= now
+            self._rounds.add(run_id, now, None if crowd and late else moments[run_id])
+        for run_id in [run_id for run_id in self._rounds if run_id not in agenda]:
+            self._rounds.forget(run_id)
+
+    def _listen(self, now: float) -> None:
+        try:
+            for run_id in self._wished():
+                self._rounds.hurry(run_id, now)
+        except StoreError as error:
+            _log.warning("What is asked of the runs could not be read: %s", error)
+
+    def _begin(self, now: float) -> bool:
+        """Begin what is due, as far as the crew goes round; whether nothing is left of it."""
+        share = max(1, int(self._crew.size * _SHARE))
+        several = len({self._places[run_id] for run_id in self._rounds}) > 1
+        waiting: list[tuple[str, float]] = []
+        while self._free and (taken := self._rounds.take(now)) is not None:
+            run_id, due = taken
+            place = self._places[run_id]
+            if several and self._busy[place] >= share:
+                waiting.append(taken)
+                continue
+            self._busy[place] += 1
+            self._late(now - due)
+            self._crew.begin(run_id)
+        for run_id, due in waiting:
+            self._rounds.put_back(run_id, due)
+        return not waiting
+
+    def _take_note(self, looked: Looked) -> None:
+        self._busy[self._places[looked.run_id]] -= 1
+        now, run = self._clock.monotonic(), looked.run
+        due: float | None = now + self._interval
+        if run is not None and run.next_tick_at is not None:
+            due = self._moment(run.next_tick_at, now)
+        elif run is not None and not run.live:
+            # What it still has to tell comes back with the agenda.
+            due = None
+        self._rounds.done(looked.run_id, now, due)
+
+    def _moment(self, at: datetime | None, now: float) -> float | None:
+        """A moment of the calendar on the stopwatch."""
+        if at is None:
+            return None
+        wait = (at - self._clock.now()).total_seconds()
+        return now + min(max(wait, 0.0), self._interval * _LONGEST)

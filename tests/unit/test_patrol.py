@@ -1,0 +1,194 @@
+"""Many runs in one process, on a virtual clock and with a crew that takes as long as it is told."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from dcp_engine.crew import Looked, Threads
+from dcp_engine.errors import StoreUnwritable
+from dcp_engine.model import State
+from dcp_engine.patrol import Appointment, Patrol
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from tests.unit.runs import run as a_run
+
+INTERVAL = 60.0
+
+
+class FakeCrew:
+    """Looks that take `takes[run_id]` seconds of the virtual clock, 0.1 where nothing is said."""
+
+    def __init__(self, clock: VirtualClock, size: int) -> None:
+        self.size = size
+        self.takes: dict[str, float] = {}
+        self.begun: list[tuple[str, float]] = []
+        self.dismissed = False
+        self.after: Callable[[str], Looked] = self._usual
+        self._clock = clock
+        self._under_way: list[tuple[float, str]] = []
+
+    def begin(self, run_id: str) -> None:
+        assert run_id not in {name for _, name in self._under_way}
+        assert len(self._under_way) < self.size
+        now = self._clock.monotonic()
+        self.begun.append((run_id, now))
+        self._under_way.append((now + self.takes.get(run_id, 0.1), run_id))
+
+    def ended(self, seconds: float) -> Looked | None:
+        until = self._clock.monotonic() + seconds
+        self._under_way.sort()
+        if self._under_way and self._under_way[0][0] <= until:
+            moment, run_id = self._under_way.pop(0)
+            self._clock.advance(max(0.0, moment - self._clock.monotonic()))
+            return self.after(run_id)
+        self._clock.advance(seconds)
+        return None
+
+    def dismiss(self) -> None:
+        self.dismissed = True
+
+    def _usual(self, run_id: str) -> Looked:
+        due = self._clock.now() + timedelta(seconds=INTERVAL)
+        return Looked(run_id, a_run(id=run_id, next_tick_at=due))
+
+    def times(self) -> Counter[str]:
+        return Counter(run_id for run_id, _ in self.begun)
+
+
+class After:
+    """Stops when the virtual clock has gone on for so long."""
+
+    def __init__(self, clock: VirtualClock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def wait(self, timeout: float) -> bool:
+        return self._clock.monotonic() >= self._end
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+class Scene:
+    """A patrol over runs that may come and go."""
+
+    def __init__(self, clock: VirtualClock, crew: FakeCrew) -> None:
+        self.clock = clock
+        self.crew = crew
+        self.runs: dict[str, Appointment] = {}
+        self.wishes: list[str] = []
+        self.late: list[float] = []
+        self.counted: list[int] = []
+        self.patrol = Patrol(
+            crew,
+            agenda=lambda: self.runs,
+            wished=lambda: self.wishes,
+            clock=clock,
+            interval=INTERVAL,
+            late=self.late.append,
+        )
+
+    def go(self, seconds: float) -> None:
+        self.patrol.go(After(self.clock, seconds), ready=self.counted.append)
+
+
+def test_each_run_is_looked_at_every_minute_and_none_waits(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=4))
+    scene.runs = {f"run-{n}": Appointment(None, "here") for n in range(200)}
+    scene.go(10 * INTERVAL)
+    assert set(scene.crew.times()) == set(scene.runs)
+    assert set(scene.crew.times().values()) <= {9, 10, 11}
+    assert max(scene.late) < 1.0
+    assert scene.counted == [200]
+    assert scene.crew.dismissed
+
+
+def test_one_that_hangs_delays_nobody_else(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    scene.runs = {f"run-{n}": Appointment(None, "here") for n in range(50)}
+    scene.crew.takes["run-7"] = 180.0
+    scene.go(10 * INTERVAL)
+    times = scene.crew.times()
+    assert times.pop("run-7") == 3
+    assert set(times.values()) <= {9, 10, 11}
+    assert max(scene.late) < 1.0
+
+
+def test_a_place_where_all_hang_leaves_the_others_their_turn(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=8))
+    for n in range(40):
+        scene.runs[f"bad-{n}"] = Appointment(None, "there")
+        scene.runs[f"good-{n}"] = Appointment(None, "here")
+        scene.crew.takes[f"bad-{n}"] = 180.0
+    scene.go(10 * INTERVAL)
+    good = {name: times for name, times in scene.crew.times().items() if name.startswith("good")}
+    assert len(good) == 40
+    assert set(good.values()) <= {9, 10, 11}
+
+
+def test_new_runs_are_picked_up_and_ended_ones_are_left(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    scene.runs = {"old": Appointment(None, "here")}
+    ended = a_run(id="old", state=State.EXPORTED, next_tick_at=None)
+
+    def after(run_id: str) -> Looked:
+        scene.runs = {"new": Appointment(None, "here")}
+        return Looked(run_id, ended if run_id == "old" else None)
+
+    scene.crew.after = after
+    scene.go(5 * INTERVAL)
+    assert scene.crew.times()["old"] == 1
+    # A look that failed is made again after the usual pause.
+    assert scene.crew.times()["new"] in {4, 5}
+    assert scene.counted[0] == 1
+
+
+def test_a_wish_is_heard_within_a_second(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    due = clock.now() + timedelta(seconds=50)
+    scene.runs = {"run": Appointment(due, "here")}
+    scene.wishes = ["run"]
+
+    def obeyed(run_id: str) -> Looked:
+        scene.wishes = []
+        return scene.crew._usual(run_id)
+
+    scene.crew.after = obeyed
+    began = clock.monotonic()
+    scene.go(20)
+    assert [moment - began for _, moment in scene.crew.begun] == [pytest.approx(0, abs=1.0)]
+
+
+def test_a_locked_database_ends_nothing(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    scene.runs = {"run": Appointment(None, "here")}
+    scene.go(INTERVAL)
+
+    def locked() -> dict[str, Appointment]:
+        raise StoreUnwritable("locked")
+
+    scene.patrol._agenda = locked
+    scene.patrol._wished = locked
+    scene.go(3 * INTERVAL)
+    assert scene.crew.times()["run"] in {3, 4, 5}
+
+
+def test_threads_make_their_looks_and_end(clock: VirtualClock) -> None:
+    crew = Threads(3, lambda run_id: Looked(run_id, None))
+    for number in range(20):
+        crew.begin(f"run-{number}")
+    found = {looked.run_id for _ in range(20) if (looked := crew.ended(10)) is not None}
+    assert found == {f"run-{number}" for number in range(20)}
+    assert crew.ended(0) is None
+    crew.dismiss()
+    assert not any(thread.is_alive() for thread in crew._threads)
+
+
+def test_a_run_of_the_far_future_is_looked_at_all_the_same(clock: VirtualClock) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=1))
+    scene.runs = {"run": Appointment(clock.now() + timedelta(days=365), "here")}
+    scene.go(16 * INTERVAL)
+    assert scene.crew.times()["run"] >= 1
