@@ -28,14 +28,14 @@ Story = Callable[[Clinic], list[Finding]]
 
 
 def all_fine(clinic: Clinic) -> list[Finding]:
-    clinic.launch(cluster="default", jobs=384, machines=12)
+    clinic.launch(cluster="default", jobs=96, machines=4)
     clinic.clock.advance(300)
     return clinic.doctor().of_file(FILE)
 
 
 def troubles(clinic: Clinic) -> list[Finding]:
     launch = clinic.launch(
-        cluster="default", jobs=384, machines=12, auto_monitor=True, visibility_timeout=60
+        cluster="default", jobs=96, machines=4, auto_monitor=True, visibility_timeout=60
     )
     launch.fleet.config["ValidUntil"] = clinic.clock.now() + timedelta(hours=5)
     clinic.aws.client("s3").delete_bucket_policy(Bucket=launch.bucket)
