@@ -44,9 +44,9 @@ class TimeAxis(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def around(cls, moments: Iterable[datetime]) -> "TimeAxis":
-        """The time that has all these moments in it, at least a minute; there must be any."""
+        """The time that has all these moments in it, at least a second; there must be any."""
         found = sorted(moments)
-        return cls(start=found[0], end=max(found[-1], found[0] + timedelta(minutes=1)))
+        return cls(start=found[0], end=max(found[-1], found[0] + timedelta(seconds=1)))
 
     def x(self, at: datetime) -> int:
         """Where a moment stands; one outside stands at the edge."""

@@ -19,7 +19,7 @@ from dcp_engine.report.axis import HEIGHT, WIDTH, TimeAxis
 from dcp_engine.report.endings import MEANT, Ending
 from dcp_engine.report.line_chart import LineChart, line_chart
 from dcp_engine.report.lives import Life, drawn, lives_of
-from dcp_engine.report.spans import ProblemSpan
+from dcp_engine.report.spans import ProblemSpan, problems_of, states_of
 from dcp_engine.report.summary import summary_of
 from dcp_engine.words import counted, ending
 
@@ -31,6 +31,8 @@ GENERATOR: Final = "dcp-engine report"
 _MOST_EVENTS: Final = 500
 _MOST_MACHINES: Final = 250
 _MOST_PROBLEMS: Final = 100
+_MOST_WRONG_NOW: Final = 20
+_MOST_STATES: Final = 100
 _LONGEST: Final = 400
 _LONGEST_PROBLEM: Final = 1000
 # What stands within a bar needs so many percent of the page to be read on a telephone.
@@ -62,6 +64,7 @@ def as_html(picture: Picture) -> str:
         "machine_readable": words.machine_readable,
         "span": words.span,
         "number": words.number,
+        "hours": words.hours,
         "percent": words.percent,
         "dollars": words.dollars,
         "counted": counted,
@@ -83,7 +86,9 @@ def _contents(picture: Picture) -> dict[str, Any]:
     lives = lives_of(run, picture.machines, picture.numbers, picture.until)
     axis = _axis(picture, lives)
     events = _events(picture.events)
-    problems = summary.problems[-_MOST_PROBLEMS:]
+    problems = problems_of(run, picture.events)
+    states = states_of(run, picture.events)
+    wrong_now = [problem for problem in problems if problem.end is None]
     return {
         "generator": GENERATOR,
         "width": WIDTH,
@@ -98,10 +103,14 @@ def _contents(picture: Picture) -> dict[str, Any]:
         "released": run.outcome is Outcome.RELEASED,
         "until": picture.until,
         "lasted": picture.until - run.earliest_start,
-        "wrong_now": [problem for problem in summary.problems if problem.end is None],
-        "states": _segments([(s.state, s.start, s.end) for s in summary.states], axis),
-        "problems": problems,
-        "problem_rows": _problem_rows(problems, axis),
+        "wrong_now": wrong_now[-_MOST_WRONG_NOW:],
+        "more_wrong_now": len(wrong_now[:-_MOST_WRONG_NOW]),
+        "states": states[-_MOST_STATES:],
+        "all_states": len(states),
+        "state_bar": _segments([(s.state, s.start, s.end) for s in states], axis),
+        "problems": problems[-_MOST_PROBLEMS:],
+        "all_problems": len(problems),
+        "problem_rows": _problem_rows(problems[-_MOST_PROBLEMS:], axis),
         "bottom": axis.ticks(),
         "axis": axis,
         "queue": _queue(picture, axis),

@@ -17,6 +17,9 @@ from dcp_engine.report.spans import ProblemSpan, StateSpan, problems_of, states_
 SCHEMA: Final = 1
 """It grows when a field goes or means something else, and not when one is added."""
 
+# The latest of each; a run that flaps for months is still read within a second.
+_MOST: Final = 500
+
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     """How far the work came."""
@@ -159,8 +162,8 @@ def summary_of(picture: Picture) -> Summary:
             )
             for fleet in run.fleets
         ),
-        states=tuple(states_of(run, picture.events)),
-        problems=tuple(problems_of(run, picture.events)),
+        states=tuple(states_of(run, picture.events)[-_MOST:]),
+        problems=tuple(problems_of(run, picture.events)[-_MOST:]),
         steps=tuple(
             StepSummary(
                 name=step.name,

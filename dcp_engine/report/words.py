@@ -54,6 +54,11 @@ def number(value: float | None, digits: int = 1) -> str:
     return intcomma(int(rounded)) if rounded == int(rounded) else intcomma(rounded, digits)
 
 
+def hours(value: float | None) -> str:
+    """Hours of machines; the fewer they are, the finer."""
+    return number(value, 1 if value is None or value >= 10 else 2)
+
+
 def percent(share: float | None) -> str:
     """A share between 0 and 1; what is not quite all is not called 100 %."""
     if share is None:

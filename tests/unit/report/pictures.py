@@ -9,7 +9,18 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from dcp_engine import series
-from dcp_engine.model import Ended, Event, Machine, Outcome, Problem, Reading, Run, State, Step
+from dcp_engine.model import (
+    Ended,
+    Event,
+    Identities,
+    Machine,
+    Outcome,
+    Problem,
+    Reading,
+    Run,
+    State,
+    Step,
+)
 from dcp_engine.picture import Picture, picture
 from dcp_engine.series import RUN, Bucket, Spread
 from tests.unit.runs import FLEET_ID, START, fleet, run
@@ -131,7 +142,11 @@ def small_numbers() -> list[Bucket]:
         if 60 <= n < 90:
             continue
         left = max(0, 460 - 2 * n)
-        counts: dict[str, float] = {"visible": max(0, left - 12), "in_flight": min(12, left), "delayed": 0}
+        counts: dict[str, float] = {
+            "visible": max(0, left - 12),
+            "in_flight": min(12, left),
+            "delayed": 0,
+        }
         found.append(seen(START + n * MINUTE, **counts))
         if n % 10 == 0:
             found.append(
@@ -152,6 +167,7 @@ def ended_run(end: datetime, **changes: Any) -> Run:
         ("last-look", Ended.DONE, "nothing recorded as the run's is alive"),
     ]
     facts: dict[str, Any] = {
+        "state": State.EXPORTED,
         "state_since": end,
         "outcome": Outcome.COMPLETED_WITH_DEAD_LETTERS,
         "dead_letters": 3,
@@ -172,7 +188,7 @@ def ended_run(end: datetime, **changes: Any) -> Run:
         ),
         "summary": {"Lab book": "entry 17 was written"},
     }
-    return run(State.EXPORTED, **{**facts, **changes})
+    return run(**{**facts, **changes})
 
 
 def week(machines: int = 1000) -> Picture:
@@ -332,4 +348,15 @@ def hostile() -> Picture:
         ],
         numbers=[*small_numbers(), *(seen(START, text, cpu=1.0) for text in NASTY)],
         now=end,
+    )
+
+
+def empty() -> Picture:
+    """A run that was registered a moment ago, of which nothing is known."""
+    return picture(
+        run(fleets=(), identities=Identities()),
+        machines=[],
+        events=[],
+        numbers=[],
+        now=START,
     )
