@@ -87,7 +87,7 @@ def write(context: Context) -> StepResult:
         if _tried_for(context) < _LIMIT:
             raise
         return kept(f"given up after a day. {_refused(context.run, error)}")
-    return done(f"s3://{bucket}/{key}, with summary.json and monitor.json beside it")
+    return done(f"s3://{bucket}/{key}")
 
 
 def _waited_for(context: Context) -> list[str]:

@@ -17,6 +17,8 @@ from dcp_engine.series import Bucket, Spread, price_of
 DOLLARS_SO_FAR: Final = "dollars so far"
 
 _MOMENTS: Final = 72
+# A growth in parts of a cent is no drawing.
+_LEAST: Final = 0.05
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +56,13 @@ def kinds_of(picture: Picture, lives: Sequence[Life]) -> tuple[Kind, ...]:
 
 
 def growth_of(picture: Picture, lives: Sequence[Life], axis: TimeAxis) -> tuple[Bucket, ...]:
-    """What had been paid by when; nothing where the whole is not known.
+    """What had been paid by when; nothing where the whole is not known, or next to nothing.
 
     Each machine's cost is spread evenly over its life. One without a price of its own is taken to
     have cost what the others did, as it is in the whole.
     """
     whole = picture.money.cost
-    if not whole:
+    if whole is None or whole < _LEAST:
         return ()
     known = [(life, _cost(picture, [life.machine])) for life in lives]
     hours = sum(life.hours for life, cost in known if cost is not None)

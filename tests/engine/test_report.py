@@ -80,7 +80,7 @@ def test_at_the_end_of_a_run_its_account_lies_beside_its_logs(
     found = written(aws, run)
     assert set(found) == FILES
     key = f"s3://{run.names.bucket}/exportedlogs/Exp1/{run.id}/report.html"
-    assert ending(run) == (Ended.DONE, f"{key}, with summary.json and monitor.json beside it")
+    assert ending(run) == (Ended.DONE, key)
     assert found["report.html"]["ContentType"] == "text/html; charset=utf-8"
     page = Page(found["report.html"]["Body"].read().decode())
     assert "The work is over: completed." in text(page.one("header"))

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from dcp_engine.cli import report_file
 from dcp_engine.model import Run
 from tests.unit.cli.conftest import Knocks
 from tests.unit.report.markup import Page, text
-from tests.unit.report.pictures import HOUR, START, ended_run, event
-from tests.unit.runs import run
+from tests.unit.report.pictures import HOUR, ended_run, event
+from tests.unit.runs import START, run
 
 Invoke = Callable[..., Result]
 Add = Callable[..., Run]
@@ -149,7 +148,7 @@ def test_on_a_full_disk_the_older_report_stays(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(report_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = invoke("report", "Exp1")
     assert result.exit_code == 3
     assert "No space left on device. Make room, and try again." in result.stderr

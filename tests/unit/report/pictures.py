@@ -229,7 +229,7 @@ def _lives(rng: random.Random, machines: int, now: datetime) -> Iterable[Machine
     for number in range(machines):
         place = min(range(len(slots)), key=slots.__getitem__)
         began = slots[place]
-        ended = began + rng.expovariate(1 / 33) * HOUR + 20 * MINUTE
+        ended = began + rng.expovariate(1 / 42) * HOUR + 20 * MINUTE
         slots[place] = ended + rng.randrange(2, 20) * MINUTE
         up = ended >= now
         yield machine(

@@ -10,8 +10,8 @@ from dcp_engine.picture import Picture, picture
 from dcp_engine.report.axis import TimeAxis
 from dcp_engine.report.costs import DOLLARS_SO_FAR, growth_of, kinds_of
 from dcp_engine.report.lives import lives_of
-from tests.unit.report.pictures import HOUR, START, machine, prices, small
-from tests.unit.runs import run
+from tests.unit.report.pictures import HOUR, machine, prices, small
+from tests.unit.runs import START, run
 
 AXIS = TimeAxis(start=START, end=START + 4 * HOUR)
 
@@ -56,3 +56,12 @@ def test_one_whose_price_is_not_known_costs_what_others_do() -> None:
 def test_a_cost_that_is_not_known_is_not_drawn() -> None:
     assert growth(replace(small(), money=Money())) == []
     assert growth(replace(small(), machines=())) == []
+
+
+def test_less_than_a_few_cents_is_not_drawn() -> None:
+    brief = machine(1, START, ended_at=START + HOUR / 20)
+    numbers = prices(START, START + HOUR)
+    seen = picture(run(), machines=[brief], events=[], numbers=numbers, now=START + HOUR)
+    assert seen.money.cost is not None
+    assert 0 < seen.money.cost < 0.05
+    assert growth(seen) == []

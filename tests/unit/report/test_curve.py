@@ -9,7 +9,8 @@ from dcp_engine import series
 from dcp_engine.report.axis import Scale, TimeAxis
 from dcp_engine.report.curve import band, coarser, line, pieces, points, stairs
 from dcp_engine.series import Bucket, Spread
-from tests.unit.report.pictures import MINUTE, START, seen
+from tests.unit.report.pictures import MINUTE, seen
+from tests.unit.runs import START
 
 AXIS = TimeAxis(start=START, end=START + timedelta(minutes=100))
 SCALE = Scale(top=10.0, step=2.5)

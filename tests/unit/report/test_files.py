@@ -8,8 +8,8 @@ from dcp_engine import monitor_file
 from dcp_engine.aws.gate import ACCOUNT_FILES
 from dcp_engine.report.files import files_of
 from dcp_engine.report.page import as_html
-from tests.unit.report.pictures import HOUR, START, hostile, small
-from tests.unit.runs import fleet
+from tests.unit.report.pictures import HOUR, hostile, small
+from tests.unit.runs import START, fleet
 
 
 def test_they_are_the_files_that_may_be_written() -> None:

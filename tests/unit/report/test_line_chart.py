@@ -5,7 +5,8 @@ from datetime import timedelta
 from dcp_engine.report.axis import TimeAxis
 from dcp_engine.report.line_chart import LineChart, line_chart
 from dcp_engine.series import Bucket
-from tests.unit.report.pictures import HOUR, MINUTE, START, seen
+from tests.unit.report.pictures import HOUR, MINUTE, seen
+from tests.unit.runs import START
 
 AXIS = TimeAxis(start=START, end=START + 6 * HOUR)
 LABELS = [("visible", "waiting"), ("in-flight", "in flight")]

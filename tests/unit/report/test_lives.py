@@ -11,8 +11,8 @@ from dcp_engine.report.endings import MEANT, Ending, ending_of
 from dcp_engine.report.lives import OTHERS, Lives, drawn, lives_of
 from dcp_engine.report.summary import most_at_once
 from dcp_engine.series import CPU, Bucket, Spread
-from tests.unit.report.pictures import ASKED, HOUR, MINUTE, START, TAKEN, machine, seen
-from tests.unit.runs import run
+from tests.unit.report.pictures import ASKED, HOUR, MINUTE, TAKEN, machine, seen
+from tests.unit.runs import START, run
 
 AXIS = TimeAxis(start=START, end=START + 10 * HOUR)
 CANCEL = START + 8 * HOUR
@@ -76,9 +76,12 @@ def test_one_that_did_nothing_was_ended_by_its_alarm(
 
 def test_a_machine_that_worked_and_then_was_idle_is_idle_in_its_last_span() -> None:
     one = lived(1, 0, 3, reason=ASKED)
-    span = {"subject": one.instance_id, "span": HOUR}
-    worked = Bucket(at=START + HOUR, values={CPU: Spread(0.2, 0.0, 0.4, 12)}, **span)
-    mixed = Bucket(at=START + 2 * HOUR, values={CPU: Spread(60.0, 0.1, 99.0, 12)}, **span)
+
+    def use(hour: int, spread: Spread) -> Bucket:
+        return Bucket(at=START + hour * HOUR, span=HOUR, values={CPU: spread})
+
+    worked = use(1, Spread(90.0, 80.0, 99.0, 12))
+    mixed = use(2, Spread(60.0, 0.1, 99.0, 12))
     assert ending_of(one, run(), [mixed, worked]) is Ending.IDLE
 
 

@@ -8,12 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from dcp_engine.model import Outcome, State
-from dcp_engine.picture import Picture
+from dcp_engine.picture import Picture, picture
 from dcp_engine.report import page as pages
 from dcp_engine.report.page import GENERATOR, as_html
 from tests.unit.report import pictures
 from tests.unit.report.markup import Page, text
-from tests.unit.report.pictures import NASTY, START
+from tests.unit.report.pictures import NASTY
+from tests.unit.runs import START
 
 LINKS = ("href", "src", "srcset", "action", "data", "poster", "xlink:href")
 
@@ -215,9 +216,7 @@ def test_a_released_run_tells_nothing_of_afterwards() -> None:
         end, outcome=Outcome.RELEASED, steps=(), first_cancel_at=None, machines_ended_at=None
     )
     machine = pictures.machine(1, START)
-    seen = pictures.picture(
-        run, machines=[machine], events=[], numbers=[], now=end + timedelta(days=30)
-    )
+    seen = picture(run, machines=[machine], events=[], numbers=[], now=end + timedelta(days=30))
     page = Page(as_html(seen))
     assert "machines may have gone on running" in text(page.section("summary"))
     assert page.rows("machines")[0][:2] == ["up when last seen", "1"]
@@ -229,7 +228,7 @@ def test_the_report_that_the_teardown_writes_says_that_it_is_not_the_last_word()
     steps = pictures.small().run.steps[:-1]
     run = pictures.ended_run(START + timedelta(hours=1), state=State.TEARDOWN, steps=steps)
     now = START + timedelta(hours=1)
-    page = Page(as_html(pictures.picture(run, machines=[], events=[], numbers=[], now=now)))
+    page = Page(as_html(picture(run, machines=[], events=[], numbers=[], now=now)))
     assert "The work is over: completed with 3 dead letters." in text(page.one("header"))
     assert "the last look for machines comes after it" in text(page.section("teardown"))
 

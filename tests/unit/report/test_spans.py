@@ -2,8 +2,8 @@
 
 from dcp_engine.model import Problem, State
 from dcp_engine.report.spans import problems_of, states_of
-from tests.unit.report.pictures import HOUR, MINUTE, START, event, moved
-from tests.unit.runs import run
+from tests.unit.report.pictures import HOUR, MINUTE, event, moved
+from tests.unit.runs import START, run
 
 
 def test_a_run_without_events_is_where_it_began() -> None:
