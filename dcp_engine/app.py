@@ -183,7 +183,7 @@ class App:
         self, names: Sequence[str], *, threads: int = 8
     ) -> "dict[str, TickReport | Exception]":
         """One tick of each of these runs, several at once; what each came to or raised."""
-        if len(names) == 1:
+        if len(names) < 2:
             return {name: self._ticked(name) for name in names}
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for several alone
 

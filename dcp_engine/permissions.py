@@ -414,12 +414,15 @@ def policy(scope: Scope, *, read_only: bool = False, doctor: bool = False) -> di
     """The IAM policy document (IAM User Guide, "IAM JSON policy elements reference").
 
     With `read_only` it allows to watch a run up to its teardown, and to change nothing. With
-    `doctor` it also allows everything that an examination asks.
+    `doctor` it is a policy of its own, for what only an examination asks: both in one would be
+    longer than a managed policy may be (IAM User Guide, "IAM and AWS STS quotas").
     """
     wanted = [
         grant
         for grant in _GRANTS
-        if (doctor if grant.examining else grant.watching or not read_only)
+        if (
+            grant.examining if doctor else not grant.examining and (grant.watching or not read_only)
+        )
     ]
     return {"Version": "2012-10-17", "Statement": [grant.statement(scope) for grant in wanted]}
 

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[\w-]+", re.ASCII)
 )
 @click.argument("run", metavar="[APP_NAME|FILE]", required=False)
 @click.option("--read-only", is_flag=True, help="Only what watching needs; it changes nothing.")
-@click.option("--doctor", is_flag=True, help="Also what only `dcp-engine doctor` asks.")
+@click.option("--doctor", is_flag=True, help="Only what `dcp-engine doctor` asks besides.")
 @click.pass_context
 def iam_policy(ctx: click.Context, run: str | None, read_only: bool, doctor: bool) -> None:
     """Print the IAM policy that allows what dcp-engine does in AWS, and nothing else.

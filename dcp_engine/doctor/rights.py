@@ -85,7 +85,7 @@ def permissions(seen: Judged | AwsError, given: str) -> Finding:
         _NAME,
         f"Whether these credentials may do all that the run needs is not known: {seen.why_not}."
         f"{tried}",
-        f"{grant} With `--doctor` it also allows this examination to ask.",
+        f"{grant} What this examination itself may not ask is in the one of `--doctor`.",
         lasting=True,
     )
 

@@ -72,7 +72,7 @@ def _condition(operator: str, values: list[str], wanted: list[str]) -> bool:
     match operator:
         case "StringEquals" | "StringLike":
             return any(_like_any(value, wanted) for value in values)
-        case "ForAllValues:StringEquals":
+        case "ForAllValues:StringEquals" | "ForAllValues:StringLike":
             return all(_like_any(value, wanted) for value in values)
         case "Null":
             return (not values) is ("true" in wanted)

@@ -102,7 +102,7 @@ def test_a_defect_in_one_run_keeps_no_other_from_its_tick(
         return real(app, name, keep_lease=keep_lease)
 
     monkeypatch.setattr(App, "tick", broken)
-    monkeypatch.setattr("traceback.format_exc", lambda: "the lines above\n")
+    monkeypatch.setattr("traceback.format_exception", lambda error: ["the lines above\n"])
     result = invoke("tick", "--all")
     assert result.exit_code == 4
     assert "This is a defect of dcp-engine" in result.stderr
