@@ -46,15 +46,16 @@ def duties(settings: Settings) -> Sequence[Duty]:
 def ensure(context: Context) -> DutyResult | None:
     """Place the alarms that are missing, of the machines that are new, and once an hour of all.
 
-    A machine is left to its worker for the first half of `join_grace`: the image of the container
-    takes minutes to come, and an alarm that the worker places is a write that need not be spent
-    here. An alarm that is there stays as it is; what somebody altered is told by `alarms`.
+    A machine is left to its worker for `join_grace`: the image of the container takes minutes to
+    come, and an alarm that the worker places is a write that need not be spent here. One that has
+    done nothing until then is ended by its alarm at once, so it is told of first, as `unjoined`
+    does. An alarm that is there stays as it is; what somebody altered is told by `alarms`.
     """
     if not context.settings.ensure_alarms:
         return None
     turns = Turns(
         context,
-        grace=context.settings.join_grace / 2,
+        grace=context.settings.join_grace,
         every=context.settings.alarm_sweep_interval,
     )
     most = min(_PASS, context.settings.tick_deadline.total_seconds() / 4)

@@ -24,6 +24,7 @@ WHILE_WATCHED = frozenset(
         "ec2:ModifySpotFleetRequest",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        "cloudwatch:PutMetricAlarm",
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DisableAlarmActions",
     }
@@ -162,6 +163,7 @@ class Auditor:
             "ecs:DeleteCluster": partial(_exactly, own={"cluster": names.cluster}),
             "ecs:DeregisterTaskDefinition": self._task_definition,
             "ecs:DeregisterContainerInstance": self._container_instance,
+            "cloudwatch:PutMetricAlarm": self._new_alarm,
             "cloudwatch:DeleteAlarms": self._alarms,
             "cloudwatch:DisableAlarmActions": partial(
                 _among, key="AlarmNames", own=queue_alarm_names(names.app_name)
@@ -171,6 +173,7 @@ class Auditor:
             ),
             "sqs:DeleteQueue": self._queue,
             "logs:CreateExportTask": self._export,
+            "s3:PutObject": self._account,
             "s3:DeleteObject": partial(
                 _exactly,
                 own={
@@ -209,7 +212,36 @@ class Auditor:
                 yield f"{instance_id} is no machine of the run's fleets"
 
     def _tags(self, params: Mapping[str, Any], run: Run) -> Iterable[str]:
-        yield from _among(params, run, key="Resources", own=run.fleet_ids)
+        if [tag["Key"] for tag in params["Tags"]] != ["Name"]:
+            yield from _among(params, run, key="Resources", own=run.fleet_ids)
+            return
+        volumes = self._aws.client("ec2").describe_volumes()["Volumes"]
+        behind = {
+            v["VolumeId"]: v["Attachments"][0]["InstanceId"] for v in volumes if v["Attachments"]
+        }
+        machines = {behind.get(resource, resource) for resource in params["Resources"]}
+        if machines - {*self._launch.instance_ids}:
+            yield "that is not a machine of the run's, nor a volume of one"
+        if params["Tags"][0]["Value"] != f"{self._launch.app_name}Worker":
+            yield "that is not the worker's name"
+        if not run.state.watches:
+            yield f"the run is {run.state}"
+
+    def _new_alarm(self, params: Mapping[str, Any], run: Run) -> Iterable[str]:
+        own = {f"{self._launch.app_name}_{i}": i for i in self._launch.instance_ids}
+        watched = [{"Name": "InstanceId", "Value": own.get(params["AlarmName"])}]
+        if params["AlarmName"] not in own or list(params["Dimensions"]) != watched:
+            yield "that is not the idle alarm of a machine of the run's"
+        if not run.state.watches:
+            yield f"the run is {run.state}"
+
+    def _account(self, params: Mapping[str, Any], run: Run) -> Iterable[str]:
+        folder = f"exportedlogs/{self._launch.log_group}/{run.id}/"
+        files = [f"{folder}{name}" for name in ("report.html", "summary.json", "monitor.json")]
+        if params["Bucket"] != self._launch.bucket or params["Key"] not in files:
+            yield "that is not where the account of the run goes"
+        if run.state is not State.TEARDOWN:
+            yield f"the run is {run.state}"
 
     def _alarms(self, params: Mapping[str, Any], run: Run) -> Iterable[str]:
         own = {f"{self._launch.app_name}_{i}": i for i in self._launch.instance_ids}
