@@ -124,7 +124,7 @@ PASSED: Final[Mapping[str, Mapping[str, int]]] = {
         "aws logs:DescribeLogGroups": 2,
         "aws s3:DeleteObject": 1,
         "aws s3:HeadObject": 1,
-        "aws s3:PutObject": 1,
+        "aws s3:PutObject": 3,
         "aws sqs:DeleteQueue": 1,
         "aws sqs:GetQueueAttributes": 9,
         "store acquire": 30,
