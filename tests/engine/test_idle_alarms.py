@@ -78,7 +78,7 @@ def test_an_altered_one_is_left_and_a_deleted_one_comes_back(
     }
     cloudwatch.put_metric_alarm(**{**mine, "Threshold": 5.0})
     cloudwatch.delete_alarms(AlarmNames=[f"Exp1_{deleted}"])
-    now = watch(rig, run, 75)
+    now = watch(rig, run, 80, step=10)
     assert idle_alarms(aws) == {altered, deleted}
     assert alarms(aws)[f"Exp1_{altered}"]["Threshold"] == 5.0
     assert [request.params["AlarmName"] for request in placing(aws)] == [f"Exp1_{deleted}"]
@@ -95,10 +95,10 @@ def test_one_that_dies_unseen_leaves_no_alarm_behind(
     # It is on the roll, and ends before its turn comes.
     rig.until(run, lambda now: bool(placing(aws)) or _turn_is_next(rig, now), every=_MINUTE)
     end(aws, dead)
-    watch(rig, run, 90)
+    watch(rig, run, 90, step=10)
     assert [request.params["AlarmName"] for request in placing(aws)] in ([f"Exp1_{dead}"], [])
     assert idle_alarms(aws) == {*launch.live_instance_ids}
-    watch(rig, run, 120, step=10)
+    watch(rig, run, 60, step=10)
     assert idle_alarms(aws) == {*launch.live_instance_ids}
     assert len(placing(aws)) <= 1
 
@@ -110,9 +110,7 @@ def _turn_is_next(rig: Rig, now: object) -> bool:
     return rig.clock.monotonic() >= 15 * 60
 
 
-@pytest.mark.parametrize(
-    ("fault", "times"), [(Fault.THROTTLED, 30), (Fault.INTERNAL, 12), (Fault.REPLY_LOST, 2)]
-)
+@pytest.mark.parametrize(("fault", "times"), [(Fault.THROTTLED, 30), (Fault.REPLY_LOST, 2)])
 def test_a_burst_of_refusals_delays_them_and_is_no_problem(
     aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path, fault: Fault, times: int
 ) -> None:
@@ -139,7 +137,7 @@ def test_who_may_not_is_told_so_and_the_run_goes_on_to_its_end(
     assert "grant cloudwatch:PutMetricAlarm" in problem.text
     assert len(rig.events(run, "idle-alarms")) == 1
     rig.ask(run, RequestKind.ABORT)
-    rig.until(run, is_over)
+    rig.until(run, is_over, every=5 * _MINUTE)
     own, _ = rig.split(launch)
     assert leftovers(own) == {}
 
@@ -147,7 +145,7 @@ def test_who_may_not_is_told_so_and_the_run_goes_on_to_its_end(
 def test_many_go_on_where_a_dead_process_stopped_and_an_abort_does_not_wait(
     aws: SimulatedAws, rig: Rig, tmp_path: Path
 ) -> None:
-    launch = scene(aws, tmp_path, *[NEVER] * 130)
+    launch = scene(aws, tmp_path, *[NEVER] * 60)
     run = watched(rig, launch)
     rig.kill_at(f"after aws {PUT}")
     with pytest.raises(Killed):
@@ -169,20 +167,10 @@ def test_many_go_on_where_a_dead_process_stopped_and_an_abort_does_not_wait(
     assert launch.fleet.state != "active"
     assert len(placing(aws)) == first
     assert rig.clock.monotonic() - began < 20
-    rig.until(run, is_over)
+    rig.until(run, is_over, every=5 * _MINUTE)
     own, _ = rig.split(launch)
     assert leftovers(own) == {}
     assert idle_alarms(aws) == set()
-
-
-def test_switched_off_none_is_placed(
-    aws: SimulatedAws, make_rig: Callable[..., Rig], tmp_path: Path
-) -> None:
-    rig = make_rig(Settings(ensure_alarms=False))
-    launch = scene(aws, tmp_path, NEVER)
-    watch(rig, watched(rig, launch), 60, step=10)
-    assert idle_alarms(aws) == set()
-    assert launch.live_instance_ids
 
 
 def test_a_machine_that_never_began_is_ended_by_its_alarm_and_replaced(

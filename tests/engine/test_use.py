@@ -20,16 +20,18 @@ ASK = "cloudwatch:GetMetricData"
 PERIOD = timedelta(minutes=5)
 
 
-def working(aws: SimulatedAws, directory: Path, name: str = "Exp1", jobs: int = 60) -> Launch:
-    """Three machines that take some four minutes for each job."""
+def working(
+    aws: SimulatedAws, directory: Path, name: str = "Exp1", *, jobs: int = 60, slower: int = 1
+) -> Launch:
+    """Three machines that take some four minutes for each job, or so many times that."""
     return launch_run(
         aws,
         name,
         jobs=jobs,
         machines=3,
         directory=directory,
-        visibility_timeout=900,
-        scenario=Scenario(job_duration=(200.0, 280.0)),
+        visibility_timeout=900 * slower,
+        scenario=Scenario(job_duration=(200.0 * slower, 280.0 * slower)),
     )
 
 
@@ -121,14 +123,14 @@ class _InUse:
 def test_after_a_night_asleep_nothing_is_missing(
     aws: SimulatedAws, rig: Rig, tmp_path: Path
 ) -> None:
-    launch = working(aws, tmp_path, jobs=400)
+    launch = working(aws, tmp_path, jobs=80, slower=8)
     run = watched(rig, launch)
     watch(rig, run, 20, step=10)
     rig.clock.advance(8 * 3600)
     now = watch(rig, run, 20, step=10)
     value, at = done(now)
     assert value == deleted_before(aws, launch, at)
-    assert value > 200
+    assert value > 25
     deleted = told(rig, run, series.DELETED)
     assert [*deleted] == [run.earliest_start + n * PERIOD for n in range(len(deleted))]
     cpu = told(rig, run, series.CPU, rig.store.machines(run.id)[0].instance_id)
