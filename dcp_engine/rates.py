@@ -25,6 +25,8 @@ _STALE: Final = timedelta(minutes=45)
 _SHORTEST: Final = timedelta(minutes=15)
 _LONGEST: Final = 12 * HOUR
 _TELLING: Final = 10
+# Jobs may have come and gone in between.
+_LONGEST_GAP: Final = timedelta(minutes=30)
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,15 +62,22 @@ def told_until(numbers: Iterable[Bucket], name: str) -> datetime | None:
 def flow(
     numbers: Iterable[Bucket], name: str, since: datetime, until: datetime
 ) -> tuple[float, timedelta]:
-    """How many jobs CloudWatch told of from `since` until `until`, and of how long it told."""
-    found = [
-        bucket.values[name]
-        for bucket in numbers
-        if name in bucket.values and since <= bucket.at < until
-    ]
-    minutes = PERIOD / timedelta(minutes=1)
-    jobs = sum(spread.mean * spread.count * minutes for spread in found)
-    return jobs, PERIOD * sum(spread.count for spread in found)
+    """How many jobs CloudWatch told of from `since` until `until`, and of how long it told.
+
+    Of a period that lies in that time in part, a part is counted.
+    """
+    jobs, told = 0.0, timedelta(0)
+    for bucket in numbers:
+        spread = bucket.values.get(name)
+        if spread is None:
+            continue
+        length = max(bucket.span, PERIOD)
+        within = min(until, bucket.at + length) - max(since, bucket.at)
+        if within > timedelta(0):
+            known = PERIOD * spread.count * (within / length)
+            jobs += spread.mean * (known / timedelta(minutes=1))
+            told += known
+    return jobs, told
 
 
 def mean(numbers: Iterable[Bucket], name: str, since: datetime, until: datetime) -> float | None:
@@ -89,14 +98,35 @@ def total(bucket: Bucket) -> float | None:
     return sum(bucket.values[name].mean for name in names)
 
 
-def fallen(numbers: Iterable[Bucket], since: datetime, until: datetime) -> float:
-    """How many jobs left the queue for good, by its counts; what came in meanwhile apart."""
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the queue's counts tell of a time in which nobody stopped counting for long.
+
+    By so many jobs together they `fell` and `rose`, from one count to the next.
+    """
+
+    since: datetime
+    until: datetime
+    fell: float
+    rose: float
+
+
+def counted(numbers: Sequence[Bucket], since: datetime, until: datetime) -> Counts | None:
+    """Of the latest counts from `since` until `until`; None where there are not two of them."""
     counts = [
-        count
+        (bucket, count)
         for bucket in numbers
         if since <= bucket.at <= until and (count := total(bucket)) is not None
     ]
-    return sum(max(0.0, before - after) for before, after in pairwise(counts))
+    fell, rose, begin = 0.0, 0.0, None
+    for (later, after), (earlier, before) in pairwise(reversed(counts)):
+        if later.at - (earlier.at + earlier.span) > _LONGEST_GAP:
+            break
+        begin = earlier.at
+        fell += max(0.0, before - after)
+        rose += max(0.0, after - before)
+    if begin is None:
+        return None
+    return Counts(since=begin, until=counts[-1][0].at, fell=fell, rose=rose)
 
 
 def most(bucket: Bucket) -> float | None:

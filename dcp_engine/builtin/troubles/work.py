@@ -17,6 +17,8 @@ _MANY_TIMES: Final = 3
 # So many receives say something about how many of them come back; and so many must have come back.
 _TELLING: Final = 20
 _SOME: Final = 5
+# By so much of them the counts may rise without a job having come: they are approximate.
+_HARDLY: Final = 0.05
 _LONGEST: Final = timedelta(hours=12)
 # After so long a fleet usually holds what it can hold; and so many looks make it usual.
 _RAMP: Final = timedelta(minutes=30)
@@ -76,8 +78,9 @@ def _waiting_since(scene: Scene) -> datetime | None:
 class _Flow(msgspec.Struct, frozen=True, kw_only=True):
     """What went into the workers' hands in a time, out of the queue, and stayed in their hands.
 
-    What left the queue is told by its counts. CloudWatch's number of deleted messages counts a job
-    twice that was done twice (Amazon SQS Developer Guide, "Available CloudWatch metrics").
+    What left the queue is told by its counts, since CloudWatch's number of deleted messages counts
+    a job twice that was done twice (Amazon SQS Developer Guide, "Available CloudWatch metrics for
+    Amazon SQS"). Where jobs came in meanwhile the counts hide what left.
     """
 
     since: datetime
@@ -120,20 +123,25 @@ def coming_back(scene: Scene) -> Found:
 
 def _flow(scene: Scene) -> _Flow | None:
     """Of the last hour that CloudWatch has told of, or of as many as have enough to tell."""
-    end, in_flight = rates.told_until(scene.numbers, series.RECEIVED), scene.seen(series.IN_FLIGHT)
-    if end is None or not in_flight or scene.now - end > FRESH:
+    numbers, in_flight = scene.numbers, scene.seen(series.IN_FLIGHT)
+    end = rates.told_until(numbers, series.RECEIVED)
+    if end is None or scene.now - end > FRESH:
         return None
-    hours = rates.HOUR
-    while True:
-        # What was in flight before the first count is not known.
-        since = max(end - hours, in_flight[0][0])
-        received, _ = rates.flow(scene.numbers, series.RECEIVED, since, end)
-        if received >= _TELLING or hours >= _LONGEST:
-            break
+    hours, received = timedelta(0), 0.0
+    counts = None
+    while received < _TELLING and hours < _LONGEST:
         hours += rates.HOUR
-    grown = _at(in_flight, end) - _at(in_flight, since)
-    gone = rates.fallen(scene.numbers, since, end)
-    return _Flow(since=since, received=received, gone=gone, grown=grown)
+        counts = rates.counted(numbers, end - hours, end)
+        if counts is None:
+            return None
+        received, _ = rates.flow(numbers, series.RECEIVED, counts.since, counts.until)
+    if counts is None:
+        return None
+    gone, grown = counts.fell, _at(in_flight, counts.until) - _at(in_flight, counts.since)
+    if counts.rose > received * _HARDLY:
+        deleted, _ = rates.flow(numbers, series.DELETED, counts.since, counts.until)
+        gone = max(gone, deleted)
+    return _Flow(since=counts.since, received=received, gone=gone, grown=grown)
 
 
 def _at(numbers: Sequence[tuple[datetime, float]], moment: datetime) -> float:

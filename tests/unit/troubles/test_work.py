@@ -155,6 +155,25 @@ def test_without_cloudwatch_nobody_knows_what_comes_back() -> None:
     assert coming_back(back(3.0, 600)) is Known.NOT
 
 
+def test_jobs_that_come_in_meanwhile_hide_none_that_left() -> None:
+    """A cron that counts every ten minutes, and more jobs than are done each time."""
+    often = work(0, 121)
+    seldom = [
+        count(b.at.minute + 60 * (b.at.hour - 12), b.values["visible"].mean + n * 2.5, 20)
+        for n, b in enumerate(b for b in often if "visible" in b.values)
+        if n % 10 == 0
+    ]
+    told = [bucket for bucket in often if "received" in bucket.values]
+    numbers = sorted([*seldom, *told], key=lambda bucket: bucket.at)
+    assert coming_back(scene(numbers)) is None
+
+
+def test_nothing_came_back_while_nobody_counted() -> None:
+    asleep = [b for b in work(0, 400) if "visible" not in b.values or not at(90) < b.at < at(300)]
+    for minutes in range(0, 400, 10):
+        assert not isinstance(coming_back(scene(asleep, minutes)), str), minutes
+
+
 def test_the_machines_that_ended_meanwhile_are_counted() -> None:
     ended = roll(3, first=20, ended_at=at(100))
     words = coming_back(back(3.0, machines=[*roll(10), *ended]))
