@@ -19,10 +19,10 @@ _DUTIES: Final[Mapping[str, str]] = {
     "downscale": "shrinking the fleet",
     "idle-alarms": "placing alarms",
     "labels": "naming machines",
-    "prices": "spot prices",
+    "prices": "asking for prices",
     "troubles": "looking for trouble",
-    "unjoined": "machines that do not join",
-    "use": "use of the cluster",
+    "unjoined": "looking who joined the cluster",
+    "use": "measuring the cluster",
 }
 
 
