@@ -8,11 +8,10 @@ from typing import Final
 import msgspec
 
 from dcp_engine.model import Machine, Run
+from dcp_engine.money import IDLE_BELOW
+from dcp_engine.report.endings import ending_of
 from dcp_engine.series import CPU, Bucket
 
-# The worker's own alarm calls a machine idle below this many percent, for 15 minutes
-# (Distributed-CellProfiler, worker/run-worker.sh).
-IDLE_BELOW: Final = 1.0
 # What was measured longer ago says nothing of now: CloudWatch has a value every five minutes, and
 # it comes late.
 _FRESH: Final = timedelta(minutes=20)
@@ -22,8 +21,7 @@ class Headcount(msgspec.Struct, frozen=True, kw_only=True):
     """The machines of a run at one moment; None for what is not known.
 
     `idle` are those up whose processor did nothing when it was last measured, `unnamed` those up
-    whose container never gave them their name, `reasons` why machines ended, in AWS's words, the
-    most frequent first.
+    without a name, `reasons` why machines ended, the most frequent first.
     """
 
     seen: int = 0
@@ -42,6 +40,7 @@ def headcount(
     here = {machine.instance_id for machine in alive}
     ended = [machine for machine in machines if machine.instance_id not in here]
     loads = [cpu(numbers.get(machine.instance_id, ()), now) for machine in alive]
+    why = (ending_of(machine, run, numbers.get(machine.instance_id, ())) for machine in ended)
     measured = [load for load in loads if load is not None]
     names = [machine.name for machine in alive if machine.name is not None]
     return Headcount(
@@ -50,7 +49,7 @@ def headcount(
         idle=sum(load < IDLE_BELOW for load in measured) if measured or not alive else None,
         unnamed=sum(not name for name in names) if names or not alive else None,
         ended=len(ended),
-        reasons=tuple(Counter(m.reason for m in ended if m.reason).most_common()),
+        reasons=tuple(Counter(ending.value for ending in why).most_common()),
     )
 
 

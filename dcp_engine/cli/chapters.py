@@ -17,6 +17,9 @@ _ASKED: Final = frozenset({"registered", "abort", "waive", "take-over"})
 _FOUND: Final = frozenset(
     {"target-raised", "altered-alarm", "fleet-added", "fleet-dropped", "fleet-not-adopted"}
 )
+# The steps that tell with their end where something is.
+_TELLING: Final = frozenset({"logs", "report"})
+_NAMED: Final = ("machines", "volumes")
 # So many events of one kind are told as one.
 _SEVERAL: Final = 3
 
@@ -124,7 +127,7 @@ def _belongs(event: Event, done: frozenset[str]) -> tuple[str, str]:
     if event.kind == "problem":
         return "problem", str(event.data.get("problem", event.text))
     if event.kind == "step":
-        together = event.data.get("step") in done and event.data.get("step") != "logs"
+        together = event.data.get("step") in done - _TELLING
         return "step", "" if together else event.id
     if event.kind in _ASKED | _FOUND:
         return event.kind, event.id
@@ -146,6 +149,8 @@ def _told(group: Sequence[Event], problems: "_Problems") -> Iterator[Entry]:
         yield _entry(group, f"Done: {names}.")
     elif first.kind == "downscale" and len(group) > 1:
         yield _entry(group, _lowered(group))
+    elif first.kind == "labels" and len(group) > 1:
+        yield _entry(group, _named(group))
     elif len(group) > 1 and all(isinstance(event.data.get("count"), int) for event in group):
         yield _entry(group, _summed(group))
     elif len(group) >= _SEVERAL:
@@ -173,11 +178,21 @@ def _lowered(group: Sequence[Event]) -> str:
     )
 
 
+def _named(group: Sequence[Event]) -> str:
+    counts = [sum(int(event.data.get(what) or 0) for event in group) for what in _NAMED]
+    things = " and ".join(
+        counted(count, what.removesuffix("s")) for what, count in zip(_NAMED, counts, strict=True)
+    )
+    return f"Named {things} that had no name, in {counted(len(group), 'round')}."
+
+
 def _summed(group: Sequence[Event]) -> str:
     """One text for several that differ in their number."""
     counts = [int(event.data["count"]) for event in group]
     most = group[counts.index(max(counts))]
-    said = most.text.replace(str(max(counts)), f"{sum(counts):,}", 1).rstrip(".")
+    # What follows a colon are examples out of one of them.
+    text = most.text.partition(": ")[0].rstrip(".")
+    said = text.replace(str(max(counts)), f"{sum(counts):,}", 1)
     return f"{said}, in {counted(len(group), 'round')}."
 
 

@@ -1,27 +1,28 @@
 """How far a run has come, what it costs and how its machines do, as people read it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from dcp_engine.headcount import Headcount
+from dcp_engine.model import Run
 from dcp_engine.money import Money
 from dcp_engine.progress import Progress
 from dcp_engine.words import counted
 
 UNKNOWN: Final = "not known yet"
 
-# Amazon EC2 API Reference, StateReason: each of AWS's messages begins with such a code.
-_REASONS: Final[Mapping[str, str]] = {
-    "Server.SpotInstanceTermination": "taken back by AWS",
-    "Server.SpotInstanceShutdown": "taken back by AWS",
-    "Server.InsufficientInstanceCapacity": "no capacity",
-    "Server.InternalError": "failed in AWS",
-    "Server.ScheduledStop": "stopped by AWS",
-    "Client.InstanceInitiatedShutdown": "shut down from within",
-    "Client.UserInitiatedShutdown": "ended on request",
-    "Client.InternalError": "could not start",
-    "Client.VolumeLimitExceeded": "too many volumes",
+# What the built-in duties are about; one of a plugin is called as it calls itself.
+_DUTIES: Final[Mapping[str, str]] = {
+    "alarm-cleanup": "clearing alarms away",
+    "cheapest": "cheapest mode",
+    "downscale": "shrinking the fleet",
+    "idle-alarms": "placing alarms",
+    "labels": "naming machines",
+    "prices": "asking for prices",
+    "troubles": "looking for trouble",
+    "unjoined": "looking who joined the cluster",
+    "use": "measuring the cluster",
 }
 
 
@@ -101,21 +102,11 @@ def machines(count: Headcount) -> str:
 
 
 def ended(count: Headcount) -> str | None:
-    """How many machines have ended, and why as far as AWS said so; None where none has."""
+    """How many machines have ended, and why; None where none has."""
     if not count.ended:
         return None
-    said: dict[str, int] = {}
-    for reason, number in count.reasons:
-        said[why(reason)] = said.get(why(reason), 0) + number
-    reasons = ", ".join(f"{_number(number)} {text}" for text, number in said.items())
-    whole = f"{_number(count.ended)} ended"
-    return f"{whole}: {reasons}" if reasons else whole
-
-
-def why(reason: str) -> str:
-    """Why a machine ended, shorter than AWS says it."""
-    code, _, rest = reason.partition(":")
-    return _REASONS.get(code.strip(), rest.strip() or code.strip())
+    reasons = ", ".join(f"{reason} {_number(number)}" for reason, number in count.reasons)
+    return f"{_number(count.ended)} ended ({reasons})"
 
 
 def percent(value: float | None) -> str:
@@ -128,10 +119,16 @@ def counted_jobs(number: int) -> str:
     return f"{_number(number)} job{'' if number == 1 else 's'}"
 
 
-def soon(moments: Iterable[tuple[str, datetime]], now: datetime) -> str:
-    """What comes next and when, the soonest first."""
-    rows = sorted(moments, key=lambda row: row[1])
-    return ", ".join(f"{name} {until(at, now)}" for name, at in rows)
+def soon(run: Run, now: datetime) -> list[str]:
+    """Which duties come next and when, the soonest first."""
+    coming = [duty for duty in run.duties if duty.next_at is not None and run.state.watches]
+    return [
+        _DUTIES.get(duty.name, duty.name)
+        + (" (failing) " if duty.failures else " ")
+        + until(duty.next_at, now)
+        for duty in sorted(coming, key=lambda duty: duty.next_at or now)
+        if duty.next_at is not None
+    ]
 
 
 def until(at: datetime, now: datetime) -> str:

@@ -11,7 +11,7 @@ from dcp_engine.cli.overview import rows as rows_of
 from dcp_engine.cli.standing import say_problems, wishes
 from dcp_engine.cli.terminal import Terminal
 from dcp_engine.headcount import headcount, latest
-from dcp_engine.model import Observation, Outcome, Run, State
+from dcp_engine.model import Observation, Outcome, State
 from dcp_engine.picture import Picture
 from dcp_engine.series import CLUSTER_CPU, CLUSTER_MEMORY, JOBS_DONE
 from dcp_engine.status import FleetStatus, Status, StepStatus
@@ -62,8 +62,8 @@ def in_full(
         if status.next_tick_at:
             due = " (due)" if status.next_tick_at <= now else ""
             rows.append(("next tick", words.moment(status.next_tick_at) + due))
-    if coming := _coming(picture.run, now):
-        rows.append(("next duties", coming))
+    if coming := figures.soon(picture.run, now):
+        rows.append(("next", ", ".join(coming)))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         out.say(f"  {name:<{width}}  {text}")
@@ -146,14 +146,6 @@ def _cluster(picture: Picture, now: datetime) -> str | None:
         if (value := latest(picture.of_run, name, now)) is not None
     ]
     return ", ".join(known) or None
-
-
-def _coming(run: Run, now: datetime) -> str | None:
-    """Which duties are done next, and when."""
-    if not run.state.watches:
-        return None
-    rows = [(duty.name, duty.next_at) for duty in run.duties if duty.next_at is not None]
-    return figures.soon(rows, now) or None
 
 
 def _observed(status: Status, picture: Picture) -> Iterator[Observation]:

@@ -194,7 +194,7 @@ def scene(run: Run, *, driven: bool = True, unwatched: str | None = None, **chan
     facts: dict[str, Any] = {
         "run": run,
         "at": NOW,
-        "until": NOW,
+        "until": NOW if run.live else run.state_since,
         "machines": machines(),
         "events": events(),
         "numbers": {**numbers(), **loads()},

@@ -20,6 +20,8 @@ from dcp_engine.status import Status
 
 # So many of the oldest and of the newest machines are in the table.
 _EITHER: Final = 3
+# So many of the duties that come next.
+_COMING: Final = 3
 # What need not be said of a fleet, before the teardown and in it.
 _ORDINARY: Final = frozenset({"active", "modifying"})
 _ENDING: Final = frozenset({"cancelled", "cancelled_terminating"})
@@ -74,17 +76,9 @@ def table(picture: Picture, paper: Paper) -> Section:
 
 def duties(picture: Picture, paper: Paper) -> Section:
     """What is done next while the run is watched, and when."""
-    run = picture.run
-    if not run.state.watches:
+    told = figures.soon(picture.run, picture.at)[:_COMING]
+    if not told:
         return []
-    coming = [
-        (duty.name.replace("-", " ") + (" (failing)" if duty.failures else ""), duty.next_at)
-        for duty in run.duties
-        if duty.next_at is not None
-    ]
-    if not coming:
-        return []
-    told = [figures.soon([row], picture.at) for row in sorted(coming, key=lambda row: row[1])]
     lines = labelled("next", told, paper)
     return [Way(32, Group(*lines)), Way(42, lines[0])]
 

@@ -30,7 +30,7 @@ def run_view(
     `unwatched` is what to say where nobody looks after the run, `events` whether the last ones
     belong to the view, `footer` what can be done at the keyboard.
     """
-    picture = replace(picture, at=now)
+    picture = replace(picture, at=now, until=now if picture.run.live else picture.until)
     parts = [
         head.headline(status, now, paper),
         head.troubles(status, now, paper, unwatched=unwatched),

@@ -81,7 +81,7 @@ def _rows(picture: Picture, status: Status, paper: Paper) -> Iterator[Row]:
     run, numbers = picture.run, picture.of_run
     queue = status.queue
     began = numbers[0].at if numbers else run.registered_at
-    until = picture.at if run.live else max(run.state_since, began)
+    until = max(picture.until, began)
 
     def curve(name: str, colour: str, top: float | None = None) -> Curve:
         return Curve(

@@ -98,19 +98,6 @@ def test_what_it_costs() -> None:
     assert figures.spent(Money()) == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "said"),
-    [
-        ("Server.SpotInstanceTermination: Spot instance termination", "taken back by AWS"),
-        ("Client.UserInitiatedShutdown: User initiated shutdown", "ended on request"),
-        ("Server.Another: Some other reason", "Some other reason"),
-        ("No code at all", "No code at all"),
-    ],
-)
-def test_why_a_machine_ended(reason: str, said: str) -> None:
-    assert figures.why(reason) == said
-
-
 def test_machines_are_counted() -> None:
     taken = "Server.SpotInstanceTermination: a"
     machines = [
@@ -125,7 +112,7 @@ def test_machines_are_counted() -> None:
     found = headcount(run(State.RUNNING), machines, numbers, START + 5 * MINUTE)
     assert (found.seen, found.up, found.idle, found.unnamed, found.ended) == (6, 3, 1, 1, 3)
     assert figures.machines(found) == "3 up, 1 idle, 1 without a name"
-    assert figures.ended(found) == "3 ended: 2 taken back by AWS"
+    assert figures.ended(found) == "3 ended (spot interruption 2, reason unknown 1)"
 
 
 def test_what_is_not_known_of_machines_is_not_none_of_them() -> None:
@@ -180,10 +167,12 @@ def test_status_tells_it(invoke: Invoke) -> None:
     told = {name: value.strip() for name, value in rows.items()}
     progress = told["progress"]
     assert progress.startswith("75%: 30 of 40 jobs done; 10 left; about 12 jobs an hour; ends ")
-    assert told["machines"] == "1 up, 1 idle, 1 without a name; 1 ended: 1 Why; 2 seen so far"
+    assert told["machines"] == (
+        "1 up, 1 idle, 1 without a name; 1 ended (reason unknown 1); 2 seen so far"
+    )
     assert told["cluster"] == "CPU 72%, memory 40%"
     assert told["cost"] == "about $1.50, at most $3.00; 2.0 machine-hours"
-    assert told["next duties"] == "downscale in an hour"
+    assert told["next"] == "shrinking the fleet in an hour"
     assert "75%" in invoke("status").stdout
 
 
@@ -197,7 +186,7 @@ def test_programs_are_told_too(invoke: Invoke) -> None:
     assert found["money"]["saved"] is None
     names = ("machines_up", "machines_idle", "machines_unnamed", "machines_ended")
     assert [found[name] for name in names] == [1, 1, 1, 1]
-    assert found["machines_ended_why"] == {"Why": 1}
+    assert found["machines_ended_why"] == {"reason unknown": 1}
     assert (found["cluster_cpu"], found["cluster_memory"]) == (71.6, 40.0)
     [duty] = found["duties"]
     assert (duty["name"], duty["failures"]) == ("downscale", 0)

@@ -156,6 +156,20 @@ def test_what_is_counted_is_added_up() -> None:
     assert told(deleted[0]) == [("dcp-engine", "Deleting 3 alarms.")]
 
 
+def test_examples_out_of_one_are_not_examples_of_all() -> None:
+    placed = [event(n, "idle-alarms", f"Placing {n} idle alarms: a, b.", count=n) for n in (3, 4)]
+    assert told(*placed) == [("dcp-engine", "Placing 7 idle alarms, in 2 rounds.")]
+
+
+def test_machines_that_were_named_are_added_up() -> None:
+    named = [
+        event(n, "labels", f"Naming {n} machines and 2 volumes.", machines=n, volumes=2)
+        for n in (3, 9)
+    ]
+    [(_, text)] = told(*named)
+    assert text == "Named 12 machines and 4 volumes that had no name, in 2 rounds."
+
+
 def test_the_capacity_of_each_fleet_goes_down_by_itself() -> None:
     def lowered(number: int, fleet: str, before: int, after: int) -> Event:
         text = f"Lowering {fleet} from {before} to {after}."
@@ -191,11 +205,13 @@ def test_steps_that_are_done_are_one_line_and_the_others_are_not() -> None:
         step(2, "queue", "kept"),
         step(3, "fleets", "done"),
         step(4, "logs", "done"),
+        step(5, "report", "done"),
     )
     assert [text for _, text in found] == [
         "Done: service, fleets.",
         "queue: kept (why)",
         "logs: done (why)",
+        "report: done (why)",
     ]
 
 
