@@ -145,6 +145,12 @@ class StoreBroken(StoreError):
     """It cannot be trusted to remember: damaged, not ours, newer, or on a network drive."""
 
 
+class FileUnwritable(EngineError):
+    """A file for a person could not be written, for want of room."""
+
+    exit_code = EXIT_TIME_MAY_MEND
+
+
 class LeaseLost(EngineError):
     """Another driver took the run over; this one must not change anything any more."""
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import msgspec
 
 from dcp_engine import aws_names
 from dcp_engine.errors import BadInput
-from dcp_engine.model import MonitorFile, Names
+from dcp_engine.model import MonitorFile, Names, Run
 from dcp_engine.text_input import kind, nearest, quoted, read_text, shown
 
 START_TIME = "MONITOR_START_TIME"
 CLEAN_DASHBOARD = "CLEAN_DASHBOARD"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NAMES: Mapping[str, Callable[[str], str | None]] = {
     "MONITOR_FLEET_ID": aws_names.fleet_id_trouble,
@@ -94,6 +95,26 @@ def parse(text: str, source: str) -> MonitorFile:
         start_time=start_time,
         extra=extra,
     )
+
+
+def document(run: Run) -> dict[str, Any]:
+    """The monitor file of a run, from what was taken over of it: that of its newest fleet.
+
+    Keys that are not known here are in it as they were; `parse` reads it back.
+    """
+    names, newest = run.names, run.fleets[-1] if run.fleets else None
+    start = newest.start_time if newest else run.earliest_start
+    return {
+        **({"MONITOR_FLEET_ID": newest.id} if newest else {}),
+        "MONITOR_APP_NAME": names.app_name,
+        "MONITOR_ECS_CLUSTER": names.cluster,
+        "MONITOR_QUEUE_NAME": names.queue,
+        "MONITOR_BUCKET_NAME": names.bucket,
+        "MONITOR_LOG_GROUP_NAME": names.log_group,
+        START_TIME: str((start - _EPOCH) // timedelta(milliseconds=1)),
+        CLEAN_DASHBOARD: str(names.clean_dashboard),
+        **run.extra,
+    }
 
 
 def _unusable(source: str, complaints: list[str]) -> BadInput:

@@ -12,10 +12,15 @@ from dcp_engine.series import RUN, Bucket
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A run at one moment, from the store alone. `numbers` are by subject (`dcp_engine.series`)."""
+    """A run at one moment, from the store alone. `numbers` are by subject (`dcp_engine.series`).
+
+    `at` is when it was put together, `until` when what it tells of ends: at that moment while the
+    run lives, and with the run's own end afterwards.
+    """
 
     run: Run
     at: datetime
+    until: datetime
     machines: tuple[Machine, ...]
     events: tuple[Event, ...]
     numbers: Mapping[str, tuple[Bucket, ...]]
@@ -41,12 +46,16 @@ def picture(
     for bucket in numbers:
         by_subject.setdefault(bucket.subject, []).append(bucket)
     kept = {subject: tuple(buckets) for subject, buckets in by_subject.items()}
+    # Nobody looks any more after a run's end; a machine that was left running then is not known
+    # to have run on.
+    until = now if run.live else min(now, run.state_since)
     return Picture(
         run=run,
         at=now,
+        until=until,
         machines=tuple(machines),
         events=tuple(events),
         numbers=kept,
-        progress=progress_of(run, kept.get(RUN, ()), now),
-        money=money_of(run, machines, kept, now),
+        progress=progress_of(run, kept.get(RUN, ()), until),
+        money=money_of(run, machines, kept, until),
     )

@@ -24,6 +24,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "troubles",
         # It takes its time, so the others go first.
         "idle_alarms",
+        "report",
         "notifications",
     )
 }

@@ -9,7 +9,7 @@ from dcp_engine.words import counted
 
 
 def account(out: Terminal, app: App, run: Run) -> None:
-    """Say how it ended, what was left and why, and where the logs are."""
+    """Say how it ended, what was left and why, and where the logs and the report are."""
     status = app.status(run.id)
     out.say(
         words.ending(status.outcome, status.dead_letters),
@@ -24,7 +24,7 @@ def account(out: Terminal, app: App, run: Run) -> None:
         out.say(f"  jobs      {failed} failed too often and went to the dead-letter queue")
     if status.outcome is Outcome.RELEASED:
         out.say("  in AWS    everything was left as it was: machines may run and be billed")
-        out.say(f"  history   dcp-engine history {run.id}")
+        _where_to_read(out, run)
         return
     if left := left_running(status):
         out.say(left, lead=f"  in AWS    {MAY_BILL}: ", colour="red")
@@ -39,4 +39,14 @@ def account(out: Terminal, app: App, run: Run) -> None:
         out.say(f"            ({logs.reason})")
     for problem in status.problems:
         out.say(problem.text, lead="  problem   ", colour="red")
+    _where_to_read(out, run)
+
+
+def _where_to_read(out: Terminal, run: Run) -> None:
+    step = run.step("report")
+    places = [f"dcp-engine report {run.id} --open"]
+    if step and step.ended is Ended.DONE and step.reason:
+        places.insert(0, step.reason)
+    for lead, place in zip(("  report    ", " " * 12), places, strict=False):
+        out.say(f"{lead}{place}")
     out.say(f"  history   dcp-engine history {run.id}")

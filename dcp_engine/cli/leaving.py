@@ -95,6 +95,10 @@ _STAYS: Final[Mapping[str, Callable[[Run], str]]] = {
     "dashboard": lambda run: (
         f"The dashboard {run.names.dashboard} stays; CloudWatch may bill it by the month."
     ),
+    "report": lambda run: (
+        "No report is written beside the logs. It costs nothing; `dcp-engine report "
+        f"{run.names.app_name}` writes it on this computer at any time."
+    ),
     "monitor-file": lambda run: (
         f"{run.names.monitor_key} stays in the bucket {run.names.bucket}. It costs nothing worth "
         "naming."

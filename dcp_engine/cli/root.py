@@ -28,6 +28,10 @@ COMMANDS: Final = {
     "status": ("dcp_engine.cli.status:status", "How a run stands, or all live ones."),
     "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
     "history": ("dcp_engine.cli.history:history", "What happened to a run."),
+    "report": (
+        "dcp_engine.cli.report_command:report",
+        "All there is to see of a run, as one HTML file.",
+    ),
     "abort": ("dcp_engine.cli.abort:abort", "End a run now, jobs left or not."),
     "release": ("dcp_engine.cli.release:release", "Stop watching a run; leave AWS as it is."),
     "waive": ("dcp_engine.cli.waive:waive", "Let a run end without a step that cannot end."),

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from dcp_engine.model import UNKNOWN, Outcome
+from dcp_engine.model import UNKNOWN
 from dcp_engine.words import counted
+from dcp_engine.words import ending as ending  # noqa: PLC0414 - to be had here with its like
 
 _FLEET_STATES: Final[Mapping[str | None, str]] = {
     None: "not seen yet",
@@ -83,17 +84,6 @@ def machines(fleets: Iterable[FleetLike]) -> str:
     up = sum(active)
     text = f"{counted(up, 'machine')} up"
     return f"{text} (capacity requested: {sum(target)})" if len(target) == len(fleets) else text
-
-
-def ending(outcome: Outcome | None, dead_letters: int | None) -> str:
-    """How a run ended."""
-    text = outcome.value if outcome else "not known"
-    if not dead_letters:
-        return text
-    letters = counted(dead_letters, "dead letter")
-    if outcome is Outcome.COMPLETED_WITH_DEAD_LETTERS:
-        return f"completed with {letters}"
-    return f"{text}, {letters}"
 
 
 def fleet_state(state: str | None) -> str:

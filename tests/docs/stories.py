@@ -19,7 +19,7 @@ NOBODY_COMES = Scenario(capacity_limit=0)
 NEVER_DONE = Scenario(job_duration=(36_000, 36_000))
 TEN_MINUTES = timedelta(minutes=10)
 HOUR = timedelta(hours=1)
-LOGS_LEFT = {"logs", "last-look"}
+LOGS_LEFT = {"logs", "report", "last-look"}
 
 
 @dataclass

@@ -20,7 +20,7 @@ ELSEWHERE = "us-west-2"
 
 def only_the_logs_are_left(status: Status) -> bool:
     left = {step.name for step in status.steps if not step.ended}
-    return bool(status.steps) and left == {"logs", "last-look"}
+    return bool(status.steps) and left == {"logs", "report", "last-look"}
 
 
 def test_a_new_run_of_the_same_name_is_untouched_by_the_old_ones_teardown(

@@ -108,7 +108,7 @@ def standstill(aws: SimulatedAws, clock: VirtualClock, tmp_path: Path) -> Stands
 
 def only_the_cluster_is_left(status: Status) -> bool:
     left = {step.name for step in status.steps if not step.ended}
-    return left == {"cluster", "last-look"}
+    return left == {"cluster", "report", "last-look"}
 
 
 def ended(status: Status) -> bool:

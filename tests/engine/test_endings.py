@@ -170,7 +170,10 @@ def test_a_new_run_of_the_same_name_is_untouched_by_the_old_ones_teardown(
     old = launched(aws, tmp_path / "old", cluster="lab", auto_monitor=False)
     run = rig.until_state(rig.register(old).run, State.TEARDOWN)
     aws.faults.add("logs:*", Fault.DENIED, times=None)
-    rig.until(run, lambda now: {s.name for s in now.steps if not s.ended} == {"logs", "last-look"})
+    rig.until(
+        run,
+        lambda now: {s.name for s in now.steps if not s.ended} == {"logs", "report", "last-look"},
+    )
     clock.advance(3600)
     new = launched(aws, tmp_path / "new", jobs=200, machines=3, cluster="lab")
     clock.advance(300)

@@ -17,7 +17,7 @@ def test_a_teardown_that_was_held_up_leaves_a_later_runs_things_of_the_same_name
     run = rig.until_state(rig.register(old).run, State.RUNNING)
     for changes in ("cloudwatch:Delete*", "s3:DeleteObject"):
         aws.faults.add(changes, Fault.DENIED, times=None)
-    held_up = {"alarms", "dashboard", "monitor-file", "last-look"}
+    held_up = {"alarms", "dashboard", "monitor-file", "report", "last-look"}
     rig.until(run, lambda now: {s.name for s in now.steps if not s.ended} == held_up, every=None)
     new = launch_run(
         aws, "Exp1", jobs=40, machines=2, directory=tmp_path / "new", auto_monitor=True
@@ -49,7 +49,7 @@ def test_a_later_run_that_shares_the_kept_queue_keeps_its_things(
     for changes in ("cloudwatch:Delete*", "s3:DeleteObject"):
         aws.faults.add(changes, Fault.DENIED, times=None)
     rig.ask(run, RequestKind.ABORT, keep_queue=True)
-    held_up = {"alarms", "dashboard", "monitor-file", "last-look"}
+    held_up = {"alarms", "dashboard", "monitor-file", "report", "last-look"}
     rig.until(run, lambda now: {s.name for s in now.steps if not s.ended} == held_up, every=None)
     new = launch_run(
         aws, "Exp1", jobs=40, machines=2, directory=tmp_path / "new", auto_monitor=True

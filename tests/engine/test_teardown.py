@@ -356,7 +356,7 @@ def test_a_bucket_that_refuses_the_export_is_a_problem_for_a_person(
     assert problem is not None
     assert problem.needs_person
     others = {step.name for step in stuck.steps if step.ended is None}
-    assert others == {"logs", "last-look"}
+    assert others == {"logs", "report", "last-look"}
 
 
 def test_a_plugins_step_that_raises_is_named_and_holds_up_nothing_else(

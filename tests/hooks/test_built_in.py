@@ -19,6 +19,7 @@ FOLDER = Path(dcp_engine.builtin.__file__).parent
 PUBLIC = {"hookspecs", "model", "errors", "ports", "series", "defaults"}
 # and what does nothing but to work out an answer.
 PURE = {"words", "partition", "emptiness", "builtin", "rates", "progress", "money"}
+PURE |= {"picture", "report"}
 
 
 def imported(file: Path) -> set[str]:

@@ -15,6 +15,7 @@ STORE_WRITES: Final = (
     "acquire",
     "renew",
     "release",
+    "release_all",
     "commit",
     "thin",
     "add_request",
@@ -124,7 +125,7 @@ PASSED: Final[Mapping[str, Mapping[str, int]]] = {
         "aws logs:DescribeLogGroups": 2,
         "aws s3:DeleteObject": 1,
         "aws s3:HeadObject": 1,
-        "aws s3:PutObject": 1,
+        "aws s3:PutObject": 3,
         "aws sqs:DeleteQueue": 1,
         "aws sqs:GetQueueAttributes": 9,
         "store acquire": 30,
@@ -145,6 +146,7 @@ Only one of the two where the name says `before` or `after`: what is between the
 
 ELSEWHERE: Final[Mapping[str, str]] = {
     "aws ec2:DeleteTags": "only a run that is released has its mark taken away",
+    "store release_all": "only `watch` drives many runs, and gives all of them back when it ends",
     "store renew": "no driver renews: each tick acquires the lease anew",
 }
 """Effects that the story does not have, and why."""

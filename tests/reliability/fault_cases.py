@@ -56,6 +56,7 @@ CALLED: Mapping[State, tuple[Operation, ...]] = {
         op.DESCRIBE_EXPORT_TASKS,
         op.HEAD_OBJECT,
         op.DELETE_OBJECT,
+        op.PUT_OBJECT,
     ),
 }
 """What the engine calls in each state; a test compares it with what a run without faults called."""

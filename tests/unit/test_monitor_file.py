@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dcp_engine import monitor_file
 from dcp_engine.errors import EXIT_BAD_INPUT, BadInput
+from tests.unit import runs
 
 FLEET = "sfr-73fbd2ce-aa30-494c-8788-1cee40123456"
 GOOD: dict[str, Any] = {
@@ -340,3 +341,21 @@ def test_any_bytes_are_a_monitor_file_or_bad_input(
     path.write_bytes(content)
     with pytest.raises(BadInput):
         monitor_file.read(path)
+
+
+@pytest.mark.parametrize("clean", ["True", "False"])
+def test_what_was_read_can_be_written_again(clean: str) -> None:
+    text = written(CLEAN_DASHBOARD=clean, MONITOR_LATER={"a": [1, None, "é"]})
+    monitor = monitor_file.parse(text, "x")
+    run = runs.run(
+        names=monitor.names,
+        fleets=(runs.fleet(id=monitor.fleet_id, start_time=monitor.start_time),),
+        extra=monitor.extra,
+    )
+    assert monitor_file.document(run) == json.loads(text)
+
+
+def test_a_run_without_any_fleet_still_has_a_start() -> None:
+    document = monitor_file.document(runs.run(fleets=()))
+    assert "MONITOR_FLEET_ID" not in document
+    assert document["MONITOR_START_TIME"] == "1893499200000"

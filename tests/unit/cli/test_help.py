@@ -69,7 +69,7 @@ def completed(args: list[str], incomplete: str) -> list[str]:
 
 def test_the_shell_completes(add: Callable[..., Run], database: Path) -> None:
     add(run())
-    assert completed([], "re") == ["resume", "register", "release"]
+    assert completed([], "re") == ["resume", "register", "report", "release"]
     assert completed(["resume"], "E") == ["Exp1"]
     assert completed(["status"], "x") == []
     assert completed(["--db", "/no/such.db", "status"], "E") == []

@@ -77,6 +77,7 @@ def test_machines_that_bill_on_are_said_louder(invoke: Invoke, add: Add) -> None
 @pytest.mark.usefixtures("person")
 def test_every_step_there_is_has_its_words(invoke: Invoke, add: Add) -> None:
     names = ["service", "task-definitions", "cluster", "alarms", "dashboard", "monitor-file"]
+    names += ["report"]
     add(stuck(steps=tuple(Step(name=name) for name in (*names, "slack"))))
     said = {name: invoke("waive", "Exp1", name, text="n\n").stdout for name in names}
     assert not [name for name, text in said.items() if "of a plugin" in text]
