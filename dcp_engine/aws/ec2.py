@@ -74,7 +74,10 @@ class _Instance(msgspec.Struct, frozen=True):
         found = _MOMENT.search(self.transition)
         if found is None or self.state.name not in ENDED_STATES:
             return None
-        return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        try:
+            return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            return None
 
 
 class _Reservation(msgspec.Struct, frozen=True):

@@ -53,6 +53,10 @@ class _Task(msgspec.Struct, frozen=True):
     prefix: str = msgspec.field(name="destinationPrefix", default="")
     execution: _Execution = msgspec.field(name="executionInfo", default=_Execution())
 
+    def __post_init__(self) -> None:
+        """Raise OverflowError where a moment is out of all time."""
+        self.facts()
+
     def facts(self) -> ExportFacts:
         return ExportFacts(
             id=self.id,
@@ -76,6 +80,10 @@ class _LogEvent(msgspec.Struct, frozen=True):
     at: int = msgspec.field(name="timestamp")
     text: str = msgspec.field(name="message")
     stream: str = msgspec.field(name="logStreamName", default="")
+
+    def __post_init__(self) -> None:
+        """Raise OverflowError where its moment is out of all time."""
+        self.line()
 
     def line(self) -> LogLine:
         at = _EPOCH + timedelta(milliseconds=self.at)

@@ -177,7 +177,11 @@ class Bench:
 
     def watching(self) -> None:
         """Go back to when the machines work."""
-        self.run = msgspec.structs.replace(self.run, state=State.RUNNING)
+        self.moved(state=State.RUNNING)
+
+    def moved(self, **changes: Any) -> None:
+        """Have the run be otherwise."""
+        self.run = msgspec.structs.replace(self.run, **changes)
 
     def known(self, **identities: Any) -> None:
         """Record more about the run."""

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from botocore import exceptions as boto
 
-from dcp_engine.errors import AwsError, Busy, Denied, Invalid, Missing, NotOurs, Transient
+from dcp_engine.errors import (
+    AwsError,
+    Busy,
+    Denied,
+    Invalid,
+    Missing,
+    NotOurs,
+    Transient,
+    Unreadable,
+)
 
 GROUPS = "logs:DescribeLogGroups"
 CREATE, TASKS = "logs:CreateExportTask", "logs:DescribeExportTasks"
@@ -160,3 +169,10 @@ def test_exports_that_cannot_be_read_are_not_none(bench: Any) -> None:
         bench.aws.logs.export("t1")
     with pytest.raises(Transient):
         find(bench)
+
+
+@pytest.mark.parametrize("key", ["from", "to"])
+def test_a_moment_out_of_all_time_is_not_read(bench: Any, key: str) -> None:
+    bench.line.on(TASKS, tasks(bench, task(**{key: 10**20})))
+    with pytest.raises(Unreadable):
+        bench.aws.logs.export("t1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dcp_engine.errors import Credentials, Denied, NotOurs
+from dcp_engine.errors import AwsError, Credentials, Denied, Missing, NotOurs, Transient
 
 HEAD, DELETE = "s3:HeadObject", "s3:DeleteObject"
 WHO = "sts:GetCallerIdentity"
@@ -79,3 +79,47 @@ def test_a_failed_question_is_not_remembered(bench: Any) -> None:
     with pytest.raises(Denied):
         bench.aws.identity.account()
     assert bench.aws.identity.account() == "123456789012"
+
+
+PUT = "s3:PutObject"
+
+
+def written(bench: Any) -> Any:
+    reply = bench.line.raw(b"")
+    reply.headers["ETag"] = '"0123"'
+    return reply
+
+
+def test_a_runs_account_is_written_with_its_kind(bench: Any) -> None:
+    bench.line.on(PUT, written(bench))
+    key = bench.aws.bucket.put("report.html", b"<p>", "text/html; charset=utf-8")
+    assert key == "exportedlogs/Exp1/run-1/report.html"
+    (asked,) = bench.line.params(PUT)
+    wanted = {"Bucket": "lab-bucket", "Key": key, "ContentType": "text/html; charset=utf-8"}
+    assert asked.items() >= wanted.items()
+    assert asked["Body"] == b"<p>"
+
+
+@pytest.mark.parametrize("name", ["index.html", "", "../report.html", "report.html/"])
+def test_only_the_files_of_the_account_are_written(bench: Any, name: str) -> None:
+    with pytest.raises(NotOurs):
+        bench.aws.bucket.put(name, b"", "text/html")
+    assert bench.line.calls == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [("AccessDenied", 403, Denied), ("NoSuchBucket", 404, Missing), ("SlowDown", 503, Transient)],
+)
+def test_what_s3_refuses_is_not_written(
+    bench: Any, code: str, status: int, expected: type[AwsError]
+) -> None:
+    bench.line.on(PUT, bench.line.error(PUT, code, status=status))
+    with pytest.raises(expected):
+        bench.aws.bucket.put("report.html", b"", "text/html")
+
+
+def test_an_answer_that_does_not_say_it_was_written_is_asked_for_again(bench: Any) -> None:
+    bench.line.on(PUT, bench.line.raw(b""), written(bench))
+    bench.aws.bucket.put("report.html", b"", "text/html")
+    assert bench.line.count(PUT) == 2
