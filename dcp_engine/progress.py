@@ -151,13 +151,7 @@ def _ends(
         jobs, told = rates.flow(numbers, series.DELETED, since, until)
         if jobs >= _ENOUGH:
             spans.append((jobs / (told / HOUR), since, until))
-    possible = [rate for rate, _, _ in spans]
-    if run.active_machines is not None:
-        possible += [
-            rate * run.active_machines / machines
-            for rate, since, until in spans
-            if (machines := rates.mean(numbers, series.MACHINES, since, until))
-        ]
+    possible = [rate * _machines_now(run, numbers, since, until) for rate, since, until in spans]
     # So many jobs are not counted more exactly than that; twice the deviation of a random number.
     doubt = 1 + 2 / sqrt(pace.jobs)
     more, fewer = _changes(run)
@@ -166,6 +160,12 @@ def _ends(
     if last > _NEVER / HOUR:
         return None
     return now + first * HOUR, now + last * HOUR + tail
+
+
+def _machines_now(run: Run, numbers: Sequence[Bucket], since: datetime, until: datetime) -> float:
+    """How many times as many machines there are now as in a time, as far as is known."""
+    then = rates.mean(numbers, series.MACHINES, since, until)
+    return run.active_machines / then if then and run.active_machines else 1.0
 
 
 def _changes(run: Run) -> tuple[float, float]:

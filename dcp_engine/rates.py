@@ -7,6 +7,7 @@ there at once, and fall with jobs that failed for good or expired as well.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -86,6 +87,16 @@ def total(bucket: Bucket) -> float | None:
     if any(name not in bucket.values for name in names):
         return None
     return sum(bucket.values[name].mean for name in names)
+
+
+def fallen(numbers: Iterable[Bucket], since: datetime, until: datetime) -> float:
+    """How many jobs left the queue for good, by its counts; what came in meanwhile apart."""
+    counts = [
+        count
+        for bucket in numbers
+        if since <= bucket.at <= until and (count := total(bucket)) is not None
+    ]
+    return sum(max(0.0, before - after) for before, after in pairwise(counts))
 
 
 def most(bucket: Bucket) -> float | None:

@@ -57,7 +57,8 @@ def ensure(context: Context) -> DutyResult | None:
         grace=context.settings.join_grace / 2,
         every=context.settings.alarm_sweep_interval,
     )
-    until = context.clock.monotonic() + _PASS
+    most = min(_PASS, context.settings.tick_deadline.total_seconds() / 4)
+    until = context.clock.monotonic() + most
     for batch in turns.batches(_AT_ONCE):
         there = context.aws.alarms.of_these([machine.instance_id for machine in batch])
         having = {alarm.instance_id for alarm in there}

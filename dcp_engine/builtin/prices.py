@@ -34,13 +34,14 @@ def duties() -> Sequence[Duty]:
     ]
 
 
-def ask(context: Context) -> DutyResult | None:
+def ask(context: Context) -> DutyResult:
     """Ask for what changed since the last time, however long ago that was."""
     known = msgspec.convert(context.memory, _Known)
     now = context.clock.now()
     began = _since_when(context, known.until)
     if not began:
-        return None
+        # It costs nothing to look again soon.
+        return DutyResult(next_in=context.settings.watch_interval)
     since = min(
         min(known.until or now, now) if series.price_of(*where) in known.latest else first
         for where, first in began.items()

@@ -30,6 +30,8 @@ _COUNTED: Final[Mapping[Verdict, tuple[str, str]]] = {
     Verdict.ADVICE: ("is advice", "are advice"),
 }
 _NAME_WIDTH: Final = 18
+# Of text to be copied that has several lines.
+_MARGIN: Final = 4
 
 
 @click.command(
@@ -79,8 +81,10 @@ def _say(out: Terminal, finding: Finding) -> None:
     say_in_columns(out, lead, finding.text, colour=colour)
     if finding.what_to_do and finding.verdict is not Verdict.FINE:
         say_in_columns(out, f"{'':<{len(lead) - 3}}-> ", finding.what_to_do)
-    for line in (finding.copy or "").splitlines():
-        out.say(f"    {line}")
+    lines = (finding.copy or "").splitlines()
+    margin = len(lead) if len(lines) == 1 else _MARGIN
+    for line in lines:
+        out.say(f"{'':<{margin}}{line}")
 
 
 def _summary(findings: Sequence[Finding]) -> str:

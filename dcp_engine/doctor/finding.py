@@ -32,8 +32,9 @@ class Verdict(StrEnum):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """How it is with one thing, in words, and what to do about it.
 
-    `copy` is text to be copied as it is, such as a policy. `lasting` is an unknown that looking
-    again will not make known, as where a permission to look is missing that no run needs.
+    `copy` is text to be copied as it is, such as a policy or a command. `lasting` is an unknown
+    that looking again will not make known, as where a permission to look is missing that no run
+    needs.
     """
 
     name: str
@@ -54,9 +55,11 @@ def fine(name: str, text: str) -> Finding:
     return Finding(name=name, verdict=Verdict.FINE, text=text)
 
 
-def advice(name: str, text: str, what_to_do: str | None = None) -> Finding:
+def advice(
+    name: str, text: str, what_to_do: str | None = None, *, copy: str | None = None
+) -> Finding:
     """It works, and a person may want to know."""
-    return Finding(name=name, verdict=Verdict.ADVICE, text=text, what_to_do=what_to_do)
+    return Finding(name=name, verdict=Verdict.ADVICE, text=text, what_to_do=what_to_do, copy=copy)
 
 
 def wrong(name: str, text: str, what_to_do: str, *, copy: str | None = None) -> Finding:

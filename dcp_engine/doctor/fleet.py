@@ -10,8 +10,6 @@ from dcp_engine.ports import FleetFacts, FleetTrouble
 from dcp_engine.words import counted
 
 _LIVE = frozenset({"submitted", "active", "modifying"})
-# As the problem `fleet-ends` of a run that is watched has it.
-_SOON = timedelta(hours=24)
 _AGAIN = "Start the cluster again, and give dcp-engine the new monitor file."
 _FORMAT = "%Y-%m-%d %H:%M UTC"
 
@@ -110,8 +108,11 @@ def _up(machines: int) -> str:
     return f"{counted(machines, 'machine')} up"
 
 
-def fleet_end(subject: Subject, facts: Facts, now: datetime) -> Finding | None:
-    """Whether the fleet lasts for as long as the work does; None where no fleet is alive."""
+def fleet_end(subject: Subject, facts: Facts, notice: timedelta, now: datetime) -> Finding | None:
+    """Whether the fleet lasts for as long as the work does; None where no fleet is alive.
+
+    `notice` is how long before its end date a fleet is a problem of a run that is watched.
+    """
     live = [found for found in facts.values() if found and found.state in _LIVE]
     if not live:
         return None
@@ -131,7 +132,7 @@ def fleet_end(subject: Subject, facts: Facts, now: datetime) -> Finding | None:
         )
         what = "Start the cluster again before then, and give dcp-engine the new monitor file."
         return wrong(name, text, what) if end < early else advice(name, text, what)
-    if end - now < _SOON:
+    if end - now < notice:
         return advice(
             name,
             f"{when}, jobs left or not.",

@@ -28,7 +28,7 @@ def findings(
     yield from _machines_and_jobs(subject, answers, settings, now)
     yield from _logs(subject, answers)
     if "permissions" in answers:
-        yield rights.permissions(answers["permissions"], subject.option)
+        yield rights.permissions(answers["permissions"], subject.given)
     if subject.run.live and (subject.registered or "fleet" in answers):
         yield watched.watched(subject, answers.get("fleet", {}), store, now)
 
@@ -82,8 +82,8 @@ def _machines_and_jobs(
         seen = answers["fleet"]
         owner, machines = answers.get("fleet-owner"), answers.get("fleet-machines", ())
         yield fleet.fleet(subject, seen, owner, machines, answers.get("fleet-history", ()))
-        end = None if isinstance(seen, AwsError) else fleet.fleet_end(subject, seen, now)
-        yield from _if_any(end)
+        if not isinstance(seen, AwsError):
+            yield from _if_any(fleet.fleet_end(subject, seen, settings.fleet_end_notice, now))
     if "queue" in answers:
         jobs = answers["queue"]
         yield queue.queue(subject, jobs, settings.first_job_grace)

@@ -70,10 +70,9 @@ def auto_monitor(subject: Subject, armed: Sequence[str] | AwsError) -> Finding:
     if not armed:
         return fine(name, "Auto-Monitor is not armed.")
     text, _, _ = warning(subject.name, armed).partition(" To leave ")
-    command = "resume" if subject.registered else "monitor"
     return advice(
         name,
         text,
-        "To leave the run to dcp-engine alone, which then disarms them: dcp-engine "
-        f"{command} {subject.option} --take-over",
+        "To leave the run to dcp-engine alone, which then disarms them, type:",
+        copy=subject.watch("--take-over"),
     )

@@ -58,13 +58,13 @@ def judge(
     return Judged(why_not=why, tried=_tried(access, run, machines))
 
 
-def permissions(seen: Judged | AwsError, option: str) -> Finding:
-    """Whether everything is allowed that the run needs; `option` is what commands know it by."""
+def permissions(seen: Judged | AwsError, given: str) -> Finding:
+    """Whether everything is allowed that the run needs; `given` is what commands know it by."""
     if isinstance(seen, AwsError):
         return untold(_NAME, "What these credentials may do", seen)
     grant = (
         "Have whoever looks after the AWS account attach the policy that `dcp-engine iam-policy "
-        f"{option}` prints."
+        f"{given}` prints."
     )
     if seen.refused:
         return _refused(seen.refused, grant)

@@ -1,5 +1,6 @@
 """What is examined: the run of a monitor file, a registered run, or nothing but the computer."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -37,9 +38,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not None
 
     @property
-    def option(self) -> str:
-        """What to give to a command that shall be about it."""
-        return str(self.file) if self.file else self.name
+    def given(self) -> str:
+        """What to give to a command that shall be about it, as a shell takes it."""
+        return shlex.quote(str(self.file)) if self.file else self.name
+
+    def watch(self, option: str = "") -> str:
+        """The command that has it watched from here."""
+        command = f"resume {self.name}" if self.registered else f"monitor {self.given}"
+        return f"dcp-engine {command} {option}".rstrip()
 
 
 def draft(monitor: MonitorFile, region: str, now: datetime) -> Run:

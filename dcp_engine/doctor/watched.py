@@ -24,20 +24,20 @@ def watched(
     name, status = subject.name, subject.status
     other = None if isinstance(fleets, AwsError) else another_driver(fleets, store or "")
     if other is not None:
-        command = "resume" if subject.registered else "monitor"
         return advice(
             _NAME,
             f"{name} is driven by dcp-engine on another computer, or with another database: its "
             f"fleet carries that one's mark, until {other.until:%Y-%m-%d %H:%M} UTC unless it is "
             "renewed.",
-            "Nothing, if that one is to go on. To go on from here: dcp-engine "
-            f"{command} {subject.option} --take-over",
+            "Nothing, if that one is to go on. To go on from here, type:",
+            copy=subject.watch("--take-over"),
         )
     if status is None:
         return advice(
             _NAME,
             f"{name} is not registered in this database, so nobody watches it from here.",
-            f"dcp-engine monitor {subject.option}",
+            "To have it watched, type:",
+            copy=subject.watch(),
         )
     if status.driver:
         return fine(_NAME, f"{name} is driven by {status.driver}.")
@@ -47,13 +47,15 @@ def watched(
             _NAME,
             f"Nobody has looked at {name} for {ago}: its machines, if it has any, run on and are "
             "billed, and nobody ends them when the jobs are done.",
-            f"dcp-engine resume {name}",
+            "To go on watching it, type:",
+            copy=subject.watch(),
         )
     if status.last_tick_at is None:
         return advice(
             _NAME,
             f"{name} is registered, and nobody has looked at it yet.",
-            f'`dcp-engine resume {name}`, or have cron do it: docs/plugins.md, "Under cron".',
+            'Have cron do it (docs/plugins.md, "Under cron"), or type:',
+            copy=subject.watch(),
         )
     ago = humanize.naturaldelta(now - status.last_tick_at)
     return fine(

@@ -13,6 +13,7 @@ LACKING = frozenset(
         op.DESCRIBE_FLEET_HISTORY,
         op.MODIFY_FLEET,
         op.CANCEL_FLEETS,
+        op.DESCRIBE_SPOT_PRICES,
         op.DEREGISTER_CONTAINER_INSTANCE,
         op.CREATE_EXPORT_TASK,
         op.DESCRIBE_EXPORT_TASKS,

@@ -1,7 +1,7 @@
 """ministack: an emulator of AWS by others, in an environment and a process of its own.
 
 It is a package of the Python package index and needs no containers for the services used here. It
-has no spot fleets, no export tasks and no container instances: see `lacking.py`.
+has no spot fleets, no spot prices, no export tasks and no container instances: see `lacking.py`.
 """
 
 import fcntl

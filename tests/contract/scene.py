@@ -18,7 +18,11 @@ _FAR_AWAY = 1e9
 def cloud_on(clock: Clock) -> BotoCloud:
     """The way to whichever AWS the environment names."""
     return BotoCloud(
-        profile=None, region=None, settings=Settings(), clock=clock, rng=random.Random(5)
+        profile=None,
+        region=None,
+        settings=Settings(end_unjoined=True),
+        clock=clock,
+        rng=random.Random(5),
     )
 
 
@@ -68,6 +72,10 @@ class Scene:
         """Remember what was seen, as the engine does."""
         changed = msgspec.structs.replace(self.run.identities, **identities)
         self.run = msgspec.structs.replace(self.run, identities=changed)
+
+    def watching(self) -> None:
+        """Go back to when the machines work."""
+        self.run = msgspec.structs.replace(self.run, state=State.RUNNING)
 
     def own_fleets(self, *fleet_ids: str) -> None:
         """Remember these fleets as the run's."""

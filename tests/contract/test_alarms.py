@@ -86,3 +86,22 @@ def test_the_dashboard_of_exactly_that_name(scene: Scene) -> None:
     left = {entry["DashboardName"] for entry in entries}
     assert {f"{name}0", f"my_{name}"} <= left
     assert name not in left
+
+
+@calls(op.PUT_ALARM, op.DESCRIBE_ALARMS)
+def test_what_is_placed_is_as_the_worker_s_own(scene: Scene) -> None:
+    scene.watching()
+    own, lacking, altered = _machine(11), _machine(12), _machine(13)
+    scene.machines = (own, lacking, altered)
+    scene.make_alarm(scene.names.alarm(altered), InstanceId=_machine(14))
+    scene.make_alarm(f"{scene.names.app_name}0_{own}", InstanceId=own)
+    scene.aws.alarms.place(own)
+    many = [*scene.machines, *map(_machine, range(1000, 1120))]
+    found = {each.instance_id: each.altered for each in scene.aws.alarms.of_these(many)}
+    assert found == {own: None, altered: f"it watches {_machine(14)}"}
+    scene.aws.alarms.place(own)
+    assert _left(scene) == {
+        scene.names.alarm(own),
+        scene.names.alarm(altered),
+        f"{scene.names.app_name}0_{own}",
+    }

@@ -90,6 +90,21 @@ def place_a_tag_of_aws(scene: Scene) -> str:
     return _code(scene.client("ec2").create_tags, Resources=[fleet_id], Tags=[tag])
 
 
+def name_a_machine_that_never_was(scene: Scene) -> str:
+    tag = {"Key": "Name", "Value": "x"}
+    return _code(scene.client("ec2").create_tags, Resources=["i-0ffffffffffffffff"], Tags=[tag])
+
+
+def ask_why_a_machine_has_ended(scene: Scene) -> str:
+    _, machines = scene.backend.fleet(1)
+    ec2 = scene.client("ec2")
+    ec2.terminate_instances(InstanceIds=machines)
+    scene.backend.wait(120)
+    wanted = [{"Name": "instance-id", "Values": machines}]
+    (told,) = ec2.describe_instances(Filters=wanted)["Reservations"][0]["Instances"]
+    return str(told.get("StateReason", {}).get("Code") or "not told")
+
+
 class Difference(msgspec.Struct, frozen=True):
     """What one request leads to; `page` says that `documented` is right."""
 
@@ -173,6 +188,20 @@ DIFFERENCES = (
         documented="InvalidParameterValue",
         simulation="InvalidParameterValue",
         ministack="accepted",
+    ),
+    Difference(
+        name_a_machine_that_never_was,
+        page="Amazon EC2 API Reference, Error codes",
+        documented="InvalidInstanceID.NotFound",
+        simulation="InvalidInstanceID.NotFound",
+        ministack="accepted",
+    ),
+    Difference(
+        ask_why_a_machine_has_ended,
+        page="Amazon EC2 API Reference, StateReason",
+        documented="Client.UserInitiatedShutdown",
+        simulation="Client.UserInitiatedShutdown",
+        ministack="not told",
     ),
 )
 

@@ -59,3 +59,31 @@ def test_an_export_is_known_by_what_it_was_asked_for(scene: Scene) -> None:
     assert scene.aws.logs.find_export(group, start, end, prefix) == facts
     assert scene.aws.logs.find_export(group, start, end + timedelta(1), prefix) is None
     assert scene.aws.logs.export("00000000-0000-4000-8000-000000000000") is None
+
+
+@calls(op.FILTER_LOG_EVENTS)
+def test_lines_are_found_by_their_words_and_moments(scene: Scene) -> None:
+    logs, group = scene.client("logs"), scene.names.log_groups[1]
+    now = scene.backend.now().replace(microsecond=0)
+    span = now - timedelta(minutes=10), now
+    with pytest.raises(Missing):
+        scene.aws.logs.search(group, '"High disk"', *span, most=5)
+    logs.create_log_group(logGroupName=group)
+    warning = "WARNING:__main__:WARNING: High disk usage."
+    lines = {
+        "a": ((20, warning), (5, warning), (5, "INFO: Root disk usage 20%.")),
+        "b": ((9, warning),),
+    }
+    for stream, said in lines.items():
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        for minutes, text in said:
+            at = int((now - timedelta(minutes=minutes)).timestamp() * 1000)
+            events = [{"timestamp": at, "message": text}]
+            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    found = scene.aws.logs.search(group, '"High disk usage"', *span, most=5)
+    assert [(line.stream, now - line.at, line.text) for line in found] == [
+        ("b", timedelta(minutes=9), warning),
+        ("a", timedelta(minutes=5), warning),
+    ]
+    assert scene.aws.logs.search(group, '"High disk usage"', *span, most=1) == found[:1]
+    assert scene.aws.logs.search(group, '"High memory usage"', *span, most=5) == ()

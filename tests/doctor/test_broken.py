@@ -274,13 +274,13 @@ def test_exactly_that_line_is_not_fine(ward: Clinic, case: Case) -> None:
     found = ward.of_file(launch)
     said = not_fine(found)
     if case.name != "watched":
-        assert said.pop("watched").what_to_do == f"dcp-engine monitor {launch.monitor_file}"
+        assert said.pop("watched").copy == f"dcp-engine monitor {launch.monitor_file}"
     assert said.keys() == {case.name}
     finding = said[case.name]
     assert finding.verdict is case.verdict
     for word in case.words:
         own = word.replace("Exp1", launch.app_name).replace("exp1", launch.app_name.lower())
-        assert own in f"{finding.text} {finding.what_to_do}"
+        assert own in f"{finding.text} {finding.what_to_do} {finding.copy}"
     assert exit_code(found) == (4 if case.verdict is Verdict.WRONG else 0)
 
 

@@ -132,16 +132,6 @@ def test_another_fleet_of_the_same_run_is_no_other_run(ward: Clinic) -> None:
     assert not_fine(ward.of_file(launch)).keys() == {"watched"}
 
 
-def test_nobody_looks_any_more(ward: Clinic) -> None:
-    launch = ward.launch_next(jobs=400)
-    run = ward.watched(launch)
-    ward.clock.advance(3 * 3600)
-    said = not_fine(ward.of_run(run))
-    assert said["watched"].verdict is Verdict.WRONG
-    assert f"Nobody has looked at {launch.app_name} for 3 hours" in said["watched"].text
-    assert said["watched"].what_to_do == f"dcp-engine resume {launch.app_name}"
-
-
 def test_nobody_has_looked_yet(ward: Clinic) -> None:
     launch = ward.launch_next()
     run = ward.rig.register(launch).run

@@ -91,11 +91,11 @@ def test_a_run_watched_in_two_windows(stage: MakeScene) -> None:
 
 def test_plain_lines_in_a_terminal_that_asks_for_them(stage: MakeScene) -> None:
     scene = stage(hold_a_job=True, neighbours=False, auto_monitor=False)
-    for arguments, variables in (
-        (("monitor", scene.file, "--plain"), {}),
-        (("resume", NAME), {"TERM": "dumb"}),
+    for kind, arguments in (
+        ("xterm", ("monitor", scene.file, "--plain")),
+        ("dumb", ("resume", NAME)),
     ):
-        with scene.computer.in_a_terminal(*arguments, **variables) as terminal:
+        with scene.computer.in_a_terminal(*arguments, TERM=kind) as terminal:
             terminal.until_shows(r"\d\d:\d\d:\d\d  jobs ")
             terminal.type("\x03")
             assert terminal.until_ended() == 0

@@ -9,6 +9,7 @@ import pytest
 from dcp_engine.defaults import Settings
 from dcp_engine.model import RequestKind, State
 from dcp_engine.simulation.faults import Fault
+from dcp_engine.simulation.machines import Cause
 from dcp_engine.simulation.server import SimulatedAws
 from tests.engine.fleet_watch import (
     NEVER,
@@ -182,3 +183,23 @@ def test_switched_off_none_is_placed(
     watch(rig, watched(rig, launch), 60, step=10)
     assert idle_alarms(aws) == set()
     assert launch.live_instance_ids
+
+
+def test_a_machine_that_never_began_is_ended_by_its_alarm_and_replaced(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    launch = scene(aws, tmp_path, NEVER, WORKS)
+    neighbour = scene(aws, tmp_path, NEVER, name="Exp10")
+    run = watched(rig, launch)
+    never, works = launch.instance_ids
+    now = watch(rig, run, 60)
+    machine = aws.world.machines.find(never)
+    assert machine is not None
+    assert machine.ended_by is Cause.IDLE_ALARM
+    assert works in launch.live_instance_ids
+    assert len(launch.live_instance_ids) == 2
+    assert neighbour.live_instance_ids == neighbour.instance_ids
+    assert not launch.killed_while_working
+    assert now.problem("unjoined-machines") is None
+    watch(rig, run, 60, step=10)
+    assert never not in idle_alarms(aws)

@@ -15,6 +15,7 @@ STORE_WRITES: Final = (
     "acquire",
     "renew",
     "release",
+    "release_all",
     "commit",
     "thin",
     "add_request",
@@ -145,6 +146,7 @@ Only one of the two where the name says `before` or `after`: what is between the
 
 ELSEWHERE: Final[Mapping[str, str]] = {
     "aws ec2:DeleteTags": "only a run that is released has its mark taken away",
+    "store release_all": "only `watch` drives many runs, and gives all of them back when it ends",
     "store renew": "no driver renews: each tick acquires the lease anew",
 }
 """Effects that the story does not have, and why."""

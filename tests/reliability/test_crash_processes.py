@@ -25,6 +25,7 @@ NOT_MET: Final = frozenset(
         "aws ec2:DeleteTags",
         "aws ec2:TerminateInstances",
         "store delivery_failed",
+        "store release_all",
         "store renew",
     }
 )

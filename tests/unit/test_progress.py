@@ -136,14 +136,22 @@ def test_a_fleet_that_changes_widens_the_range() -> None:
     steady = progress_of(working(observations=done(57)), STEADY, at(120)).ends
     grows = working(observations=done(57), fleets=(fleet(target=9),))
     shrinks = working(observations=done(57), fleets=(fleet(target=1),))
-    fewer = working(observations=done(57), fleets=(fleet(active=1),))
     assert steady is not None
-    for other in (grows, shrinks, fewer):
+    for other in (grows, shrinks):
         ends = progress_of(other, STEADY, at(120)).ends
         assert ends is not None
         assert ends[0] <= steady[0]
         assert ends[1] >= steady[1]
         assert ends != steady
+
+
+def test_with_fewer_machines_it_takes_as_much_longer() -> None:
+    steady = progress_of(working(observations=done(57)), STEADY, at(120)).ends
+    fewer = working(observations=done(57), fleets=(fleet(active=1, target=1, fulfilled=1.0),))
+    ends = progress_of(fewer, STEADY, at(120)).ends
+    assert steady is not None
+    assert ends is not None
+    assert ends[0] - at(120) == pytest.approx(3 * (steady[0] - at(120)), abs=MINUTE)
 
 
 def test_an_end_that_is_years_away_is_none() -> None:

@@ -14,6 +14,8 @@ from dcp_engine.words import counted
 _FEW: Final = 3
 _SHARE: Final = 0.25
 _HALF: Final = 0.5
+# What was too long must become clearly shorter before that is told.
+_AGAIN_FINE: Final = 0.75
 # A machine that dies is replaced within minutes where there is capacity.
 _PATIENCE: Final = timedelta(minutes=30)
 
@@ -100,7 +102,10 @@ def few_machines(scene: Scene) -> Found:
     takes = _still_takes(scene)
     if takes is None or run.active_machines is None:
         return Known.NOT
-    if takes <= scene.settings.few_machines_wait:
+    longest = scene.settings.few_machines_wait
+    if "few-machines" in scene.standing:
+        longest *= _AGAIN_FINE
+    if takes <= longest:
         return None
     return (
         f"{left} left of {name}, and {counted(run.active_machines, 'machine is', 'machines are')} "

@@ -30,7 +30,7 @@ TABLE: Final = (
         name="jobs-coming-back",
         setting="coming_back_percent",
         begins="of the jobs handed out in the last hour (or in as many as it takes to count 20) "
-        "that many percent, and at least 5, came back undone",
+        "that many percent, and at least 5, came back to the queue",
         ends="it is less than half as many",
         do="raise the queue's visibility timeout if jobs take longer than that; else read in the "
         "log group why they fail",
@@ -90,7 +90,7 @@ TABLE: Final = (
         setting="few_machines_wait",
         begins="cheapest mode has acted, and with the machines that are left the work takes longer "
         "than that; or none has been up for 30 minutes",
-        ends="it takes less, or no job is left",
+        ends="it takes less than three quarters of that, or no job is left",
         do="raise the fleet's target capacity in the EC2 console, or `dcp-engine abort APP_NAME`",
         found=few_machines,
     ),

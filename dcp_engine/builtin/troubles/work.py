@@ -74,21 +74,25 @@ def _waiting_since(scene: Scene) -> datetime | None:
 
 
 class _Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """What went into and out of the workers' hands in a time."""
+    """What went into the workers' hands in a time, out of the queue, and stayed in their hands.
+
+    What left the queue is told by its counts. CloudWatch's number of deleted messages counts a job
+    twice that was done twice (Amazon SQS Developer Guide, "Available CloudWatch metrics").
+    """
 
     since: datetime
     received: float
-    deleted: float
+    gone: float
     grown: float
 
     @property
     def returned(self) -> float:
-        """What was taken, is not done, and is in nobody's hands."""
-        return self.received - self.deleted - self.grown
+        """What was taken, did not leave the queue, and is in nobody's hands."""
+        return self.received - self.gone - self.grown
 
 
 def coming_back(scene: Scene) -> Found:
-    """Far more jobs are taken from the queue than are done."""
+    """Far more jobs are taken from the queue than leave it."""
     run = scene.run
     flow = _flow(scene)
     if flow is None:
@@ -104,8 +108,8 @@ def coming_back(scene: Scene) -> Found:
     visibility = run.identities.queue_visibility
     return (
         f"Jobs of {run.names.app_name} come back to the queue: since {flow.since:%H:%M} UTC "
-        f"{flow.received:.0f} were handed out, {flow.deleted:.0f} done and "
-        f"{flow.returned:.0f} came back undone. {counted(ended, 'machine')} ended in that time. "
+        f"{flow.received:.0f} were handed out, {flow.gone:.0f} left the queue for good and "
+        f"{flow.returned:.0f} came back to it. {counted(ended, 'machine')} ended in that time. "
         "A job comes back when its machine dies, when it fails, or when it takes longer than the "
         f"queue's visibility timeout{f' ({span(visibility)})' if visibility else ''}: then it is "
         "done and paid for more than once, and lands in the dead-letter queue in the end. If jobs "
@@ -116,12 +120,8 @@ def coming_back(scene: Scene) -> Found:
 
 def _flow(scene: Scene) -> _Flow | None:
     """Of the last hour that CloudWatch has told of, or of as many as have enough to tell."""
-    told = [rates.told_until(scene.numbers, name) for name in (series.RECEIVED, series.DELETED)]
-    in_flight = scene.seen(series.IN_FLIGHT)
-    if None in told or not in_flight:
-        return None
-    end = min(moment for moment in told if moment is not None)
-    if scene.now - end > FRESH:
+    end, in_flight = rates.told_until(scene.numbers, series.RECEIVED), scene.seen(series.IN_FLIGHT)
+    if end is None or not in_flight or scene.now - end > FRESH:
         return None
     hours = rates.HOUR
     while True:
@@ -131,9 +131,9 @@ def _flow(scene: Scene) -> _Flow | None:
         if received >= _TELLING or hours >= _LONGEST:
             break
         hours += rates.HOUR
-    deleted, _ = rates.flow(scene.numbers, series.DELETED, since, end)
     grown = _at(in_flight, end) - _at(in_flight, since)
-    return _Flow(since=since, received=received, deleted=deleted, grown=grown)
+    gone = rates.fallen(scene.numbers, since, end)
+    return _Flow(since=since, received=received, gone=gone, grown=grown)
 
 
 def _at(numbers: Sequence[tuple[datetime, float]], moment: datetime) -> float:

@@ -20,8 +20,10 @@ _SMALLEST: Final = (20, 4)
 class Device:
     """Standard output, where it is a terminal that can be drawn on."""
 
-    def __init__(self, fd: int, *, ascii: bool, colour: bool, reflows: bool) -> None:
+    def __init__(self, fd: int, encoding: str, *, ascii: bool, colour: bool, reflows: bool) -> None:
+        """`ascii` is whether it has no glyphs beyond those, whatever its `encoding` could say."""
         self._fd = fd
+        self._encoding = encoding
         self.ascii = ascii
         self.colour = colour
         self.reflows = reflows
@@ -45,8 +47,7 @@ class Device:
 
     def write(self, text: str) -> None:
         """Write all of it, however long the terminal takes. Raises OSError when it is gone."""
-        encoding = "ascii" if self.ascii else "utf-8"
-        rest = memoryview(text.encode(encoding, "backslashreplace"))
+        rest = memoryview(text.encode(self._encoding, "backslashreplace"))
         while rest:
             try:
                 rest = rest[os.write(self._fd, rest) :]
@@ -91,6 +92,7 @@ def device(stream: TextIO | None, environ: Mapping[str, str]) -> Device | None:
     utf8 = stream.encoding.casefold().replace("-", "") in {"utf8", "utf8sig"}
     found = Device(
         fd,
+        stream.encoding,
         ascii=not utf8 or kind in _FEW_GLYPHS,
         colour=shows_colour(stream),
         # The others that matter wrap their lines anew when they become narrower.

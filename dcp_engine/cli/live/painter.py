@@ -214,7 +214,7 @@ class Painter:
         columns, rows = size
         return Paper(
             # What is as wide as the terminal would wrap in some.
-            width=columns - 1,
+            width=max(1, columns - 1),
             height=rows - (_FREE if rows >= _LOW else 1),
             ascii=self._canvas.ascii,
             colour=self._canvas.colour,

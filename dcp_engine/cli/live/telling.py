@@ -50,10 +50,7 @@ class LiveTeller:
         self._painter.news()
 
     def warn(self, obstacle: str) -> None:
-        self.message(f"{words.clock(self._app.now())}  {obstacle}")
-
-    def message(self, text: str) -> None:
-        """A message on standard error, which may be the same terminal."""
+        text = f"{words.clock(self._app.now())}  {obstacle}"
         if _same_terminal():
             self.say(text)
         else:
@@ -70,7 +67,8 @@ def live(app: App, out: Terminal, run: Run, detach: Detach, canvas: Device) -> I
 
     with painting(app, view, detach, canvas) as painter:
         teller = LiveTeller(app, out, painter, canvas)
-        detach.announce = teller.message
+        if _same_terminal():
+            detach.announce = teller.say
         yield teller
 
 
@@ -122,6 +120,7 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 
 def _same_terminal() -> bool:
+    """Whether messages, which go to standard error, would get into the view."""
     try:
         return sys.stderr is not None and sys.stderr.isatty()
     except ValueError:

@@ -102,7 +102,7 @@ def test_other_letters_than_utf_8(terminal: Pty) -> None:
         assert found is not None
         assert found.ascii
         found.write("→ é\n")
-    assert terminal.read() == "\\u2192 \\xe9\r\n"
+    assert os.read(terminal.ours, 100) == "\\u2192 é\r\n".encode("latin-1")
 
 
 @pytest.mark.parametrize(

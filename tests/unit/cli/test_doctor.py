@@ -23,14 +23,14 @@ Found = Callable[..., list[object]]
 GOOD_LINE = fine("region", "us-east-1.")
 BAD_LINE = wrong(
     "bucket-policy",
-    "The policy of exp-bucket does not let CloudWatch Logs write there for any account, so the logs "
-    "could not be brought to it.",
+    "The policy of exp-bucket does not let CloudWatch Logs write there for any account, so the "
+    "logs could not be brought to it.",
     "Add these statements to it:",
     copy='[\n  {\n    "Effect": "Allow"\n  }\n]',
 )
 MAYBE = unknown("queue", "The queue could not be looked at.", "Look again in a few minutes.")
 NEVER = unknown("permissions", "IAM was not to be asked.", lasting=True)
-HINT = advice("watched", "Nobody watches it from here.", "dcp-engine monitor FILE")
+HINT = advice("watched", "Nobody watches it.", "Type:", copy="dcp-engine monitor FILE")
 
 
 @pytest.fixture
@@ -65,8 +65,9 @@ def test_each_finding_is_a_line_with_what_to_do_beneath(invoke: Invoke, found: F
         '        "Effect": "Allow"',
         "      }",
         "    ]",
-        ">>  watched             Nobody watches it from here.",
-        "                     -> dcp-engine monitor FILE",
+        ">>  watched             Nobody watches it.",
+        "                     -> Type:",
+        "                        dcp-engine monitor FILE",
         "??  queue               The queue could not be looked at.",
         "                     -> Look again in a few minutes.",
         "",

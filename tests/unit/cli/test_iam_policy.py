@@ -122,7 +122,8 @@ def test_a_policy_fits_into_a_managed_one(invoke: Invoke, file: Path) -> None:
     name = "a_rather_long_name_of_an_experiment_2030"
     long = {key: value.replace("Exp1", name) for key, value in GOOD.items()}
     file.write_text(json.dumps(long))
-    for args in ([], [str(file)], [str(file), "--region", "ap-southeast-2"]):
+    narrowed = [str(file), "--region", "ap-southeast-2"]
+    for args in ([], [str(file)], narrowed, ["--doctor", *narrowed]):
         found = document(invoke("iam-policy", *args))
         assert len(json.dumps(found, separators=(",", ":"))) <= LONGEST_POLICY
 
@@ -156,6 +157,18 @@ def test_the_page_lists_exactly_the_statements(invoke: Invoke) -> None:
     ):
         found = document(invoke("iam-policy", *args))
         assert [statement["Sid"] for statement in found["Statement"]] == listed
+
+
+@pytest.mark.parametrize("args", [[], ["--read-only"]])
+def test_what_only_the_doctor_asks_is_on_top(invoke: Invoke, args: list[str]) -> None:
+    without = document(invoke("iam-policy", *args))["Statement"]
+    found = document(invoke("iam-policy", "--doctor", *args))["Statement"]
+    assert found[: len(without)] == without
+    on_top = [statement["Sid"] for statement in found[len(without) :]]
+    assert on_top == re.findall(r"^\| `(Examine\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    reads = ("Get", "Simulate")
+    actions = [action for one in found[len(without) :] for action in one["Action"]]
+    assert all(action.partition(":")[2].startswith(reads) for action in actions)
 
 
 def test_the_page_says_for_what_nothing_can_be_narrowed(invoke: Invoke) -> None:

@@ -3,7 +3,7 @@
 import errno
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 import pytest
@@ -242,13 +242,15 @@ def test_nobody_waits_for_a_terminal_that_takes_nothing() -> None:
 
 
 def test_a_source_that_cannot_be_opened_does_not_silence_it() -> None:
-    @contextmanager
-    def broken() -> Iterator[Look]:
-        raise ImportError("no module")
-        yield
+    class Broken(AbstractContextManager[Look]):
+        def __enter__(self) -> Look:
+            raise ImportError("no module")
+
+        def __exit__(self, *error: object) -> None:
+            """It was never entered."""
 
     bench = Bench()
-    painter = Painter(bench.canvas, broken(), bench.clock, gone=bench.is_gone)
+    painter = Painter(bench.canvas, Broken(), bench.clock, gone=bench.is_gone)
     painter.start()
     painter.say("event")
     painter.stop(patience=None)

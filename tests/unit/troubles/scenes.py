@@ -1,6 +1,6 @@
 """Scenes to find troubles in: a run on ten machines, two jobs in hand on each, for two hours."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from dcp_engine.builtin.troubles.scene import Scene
 from dcp_engine.defaults import Settings
 from dcp_engine.model import Identities, Machine, Problem, Run, State
+from dcp_engine.rates import PERIOD
 from dcp_engine.series import Bucket
 from tests.unit.numbers import at, count, seen
 from tests.unit.runs import FLEET_ID, START, fleet, reading, run
@@ -70,10 +71,15 @@ def scene(
         "run": of or working(),
         "now": now,
         "settings": Settings(),
-        "numbers": [bucket for bucket in numbers if bucket.at <= now],
+        "numbers": [bucket for bucket in numbers if _known_at(bucket) <= now],
         "machines": roll(10),
     }
     return Scene(**{**facts, **more})
+
+
+def _known_at(bucket: Bucket) -> datetime:
+    """CloudWatch tells of a period when it is over."""
+    return bucket.at + (PERIOD if "deleted" in bucket.values else timedelta(0))
 
 
 def standing(name: str, since: float, of: Run | None = None) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def back(received: float, minutes: int = 120, **more: Any) -> Scene:
 def test_jobs_that_are_taken_far_more_often_than_done_come_back() -> None:
     words = coming_back(back(3.0))
     assert isinstance(words, str)
-    assert "180 were handed out, 120 done and 60 came back" in words
+    assert "180 were handed out, 120 left the queue for good and 60 came back" in words
     assert "(2 hours)" in words
     assert coming_back(back(2.2)) is None
     assert coming_back(back(2.0)) is None
