@@ -9,6 +9,7 @@ import pytest
 from dcp_engine.model import Ended, Outcome, RequestKind, State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
+from dcp_engine.simulation.request_log import RecordedRequest
 from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
@@ -18,6 +19,10 @@ from tests.engine.rig import Rig, leftovers
 def launched(aws: SimulatedAws, directory: Path, **changes: object) -> Launch:
     facts: dict[str, object] = {"jobs": 6, "machines": 2, "directory": directory, **changes}
     return launch_run(aws, "Exp1", **facts)  # type: ignore[arg-type]
+
+
+def _is_of(launch: Launch, record: RecordedRequest) -> bool:
+    return str(record.params["QueueUrl"]).endswith(f"/{launch.queue_name}")
 
 
 def rewrite(launch: Launch, **values: str) -> None:
@@ -78,10 +83,11 @@ def test_no_capacity_is_told_daily_counts_slowly_and_ends_with_a_new_fleet(
         SpotFleetRequestIds=[launch.fleet_id], TerminateInstances=True
     )
     rig.until(run, lambda now: now.problem("no-capacity") is not None)
-    before = aws.requests.count("sqs:GetQueueAttributes")
+    counts = aws.requests.matching
+    before = sum(_is_of(launch, record) for record in counts("sqs:GetQueueAttributes"))
     end = clock.now() + timedelta(days=2, hours=1)
     rig.until(run, lambda _: clock.now() >= end, within=timedelta(days=3))
-    asked = aws.requests.count("sqs:GetQueueAttributes") - before
+    asked = sum(_is_of(launch, record) for record in counts("sqs:GetQueueAttributes")) - before
     assert 49 * 5 <= asked <= 49 * 6 + 3
     assert len(rig.events(run, "problem-lasts")) == 2
     launch.plan.scenario = Scenario()

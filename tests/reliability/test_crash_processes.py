@@ -22,8 +22,13 @@ FIRST: Final = ("ec2:DescribeSpotFleetRequestHistory", "ec2:ModifySpotFleetReque
 """What is only done while machines are missing and while jobs are left."""
 NOT_MET: Final = frozenset(
     {
+        "aws cloudwatch:GetMetricData",
+        "aws cloudwatch:PutMetricAlarm",
         "aws ec2:DeleteTags",
+        "aws ec2:DescribeSpotPriceHistory",
+        "aws ec2:DescribeVolumes",
         "aws ec2:TerminateInstances",
+        "aws logs:FilterLogEvents",
         "store delivery_failed",
         "store release_all",
         "store renew",

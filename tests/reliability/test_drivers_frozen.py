@@ -36,6 +36,7 @@ CALLS: Final = (
     "ecs:DeregisterTaskDefinition",
     "ecs:UpdateService",
     EXPORT,
+    "s3:PutObject",
     "sqs:DeleteQueue",
 )
 

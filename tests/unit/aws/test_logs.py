@@ -173,6 +173,7 @@ def test_exports_that_cannot_be_read_are_not_none(bench: Any) -> None:
 
 @pytest.mark.parametrize("key", ["from", "to"])
 def test_a_moment_out_of_all_time_is_not_read(bench: Any, key: str) -> None:
-    bench.line.on(TASKS, tasks(bench, task(**{key: 10**20})))
+    moment: dict[str, Any] = {key: 10**20}
+    bench.line.on(TASKS, tasks(bench, task(**moment)))
     with pytest.raises(Unreadable):
         bench.aws.logs.export("t1")
