@@ -70,7 +70,7 @@ def status(
         raise click.UsageError("--json and --watch do not go together: ask for --json repeatedly.")
     app = open_app(ctx, "status")
     if watching:
-        from dcp_engine.cli.watch import watch_all, watch_one  # noqa: PLC0415 - seldom needed
+        from dcp_engine.cli.status_watch import watch_all, watch_one  # noqa: PLC0415 - seldom needed
 
         if app_name is None:
             watch_all(ctx, app, every, plain=plain)
