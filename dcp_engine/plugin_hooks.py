@@ -45,7 +45,13 @@ def hooks_of(name: str, plugin: object) -> types.ModuleType:
                 f"its hook {hook} is made to wrap those of other plugins, and each plugin is "
                 "called by itself here; mark it with `@hookimpl` alone"
             )
-        setattr(hooks, attribute, getattr(plugin, attribute))
+        act = getattr(plugin, attribute)
+        if inspect.iscoroutinefunction(act) or inspect.isasyncgenfunction(act):
+            raise Refused(
+                f"its hook {hook} is an `async` function, and dcp-engine calls plain ones: write "
+                "`def`, with `asyncio.run(…)` in it where that is needed"
+            )
+        setattr(hooks, attribute, act)
         found.append((hook, attribute))
     if not found:
         raise Refused(

@@ -1,6 +1,6 @@
 """What plugins did not do, as problems of a run; and the hook that is called in every look."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dcp_engine import plugin_records as records
 from dcp_engine.clock import Clock
@@ -10,6 +10,8 @@ from dcp_engine.hookspecs import Tick
 from dcp_engine.model import PluginRecord, Problem, Run
 from dcp_engine.plugins import Plugins
 
+# Longer than cron waits: its very next tick is not to be held up again.
+_AFTER_HANGING = timedelta(minutes=10)
 # What kept a plugin from being loaded does not pass by itself.
 _NEED_A_PERSON = frozenset({records.LOAD, "options", "disable"})
 
@@ -39,7 +41,6 @@ class PluginReports:
         asked = self._plugins.ticked(
             drive.run, tick, but_for=records.resting(drive.run, records.TICKED, now)
         )
-        first = self._settings.poll_interval
 
         def noted(run: Run) -> Run:
             for plugin, failure in asked.items():
@@ -51,7 +52,12 @@ class PluginReports:
                     )
                 else:
                     run = records.failed(
-                        run, plugin, records.TICKED, failure.error, now=now, first=first
+                        run,
+                        plugin,
+                        records.TICKED,
+                        failure.error,
+                        now=now,
+                        first=self._first_pause(hung=failure.hung),
                     )
             return run
 
@@ -97,16 +103,25 @@ class PluginReports:
 
     def _loaded(self, run: Run) -> Run:
         """What is remembered of those that hung when they were loaded, now or before."""
-        now, first = self._clock.now(), self._settings.poll_interval
+        now, first = self._clock.now(), self._first_pause(hung=True)
         failed = {f.plugin for f in self._plugins.failures if f.hook == records.LOAD}
         failed |= self._hung.keys()
+        there = {
+            records.TICKED: self._plugins.lookers(),
+            records.NOTIFY: self._plugins.notifiers(),
+        }
         for record in run.plugins:
-            if record.hook == records.LOAD and record.plugin not in failed:
-                run = records.without_record(run, record.plugin, records.LOAD)
+            # One that is not loaded now, because it failed in that, may be there again.
+            if record.plugin not in failed and record.plugin not in there.get(record.hook, ()):
+                run = records.without_record(run, record.plugin, record.hook)
         for plugin, error in self._hung.items():
             mark = self._plugins.mark(plugin)
             run = records.failed(run, plugin, records.LOAD, error, now=now, first=first, mark=mark)
         return run
+
+    def _first_pause(self, *, hung: bool) -> timedelta:
+        pause = self._settings.poll_interval
+        return max(pause, _AFTER_HANGING) if hung else pause
 
 
 def _problem(

@@ -129,6 +129,10 @@ class Plugins:
         """The names of the plugins that tell people about events."""
         return tuple(self._loading.having("notify"))
 
+    def lookers(self) -> tuple[str, ...]:
+        """The names of the plugins that look on."""
+        return tuple(self._loading.having("ticked"))
+
     def notify(self, notifier: str, run: Run, event: Event) -> PluginFailure | None:
         """Tell an event through one notifier; what went wrong, None when nothing did."""
         if not self._loading.has(notifier):

@@ -235,6 +235,45 @@ def test_what_hangs_at_the_start_is_remembered_and_forgotten_when_it_does_not(
         gate.set()
 
 
+def test_one_that_hangs_does_not_hold_up_the_next_look_of_cron(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    gate = Gate()
+
+    class Hangs:
+        called = 0
+
+        @hookimpl
+        def ticked(self) -> None:
+            self.called += 1
+            gate.wait(60)
+
+    hangs = Hangs()
+    rig = make_rig(plugins={"theirs": hangs}, patience=timedelta(milliseconds=50))
+    try:
+        run = working(aws, rig, tmp_path)
+        for expected in (1, 1, 2, 2, 2, 2, 3):
+            rig.tick(run)
+            assert hangs.called == expected
+            rig.restart(died=True)
+            rig.clock.advance(5 * 60 + 1)
+    finally:
+        gate.set()
+
+
+def test_one_that_is_not_there_any_more_is_forgotten(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    rig = make_rig(plugins={"theirs": Looker()})
+    run = rig.tick(working(aws, rig, tmp_path)).run
+    assert run.problem("plugin-theirs") is not None
+    rig._plugins.clear()
+    rig.restart(died=True)
+    now = rig.tick(run).run
+    assert now.problem("plugin-theirs") is None
+    assert now.plugins == ()
+
+
 def test_a_suspended_one_is_tried_once_a_day() -> None:
     now, minute = some_run(), timedelta(minutes=1)
     for _ in range(10):

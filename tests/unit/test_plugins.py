@@ -190,6 +190,10 @@ def test_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
         ("def notify(run, event): 0\ndef ready(): 0", "Its notify and ready may be meant"),
         ("", "it has no hook"),
         (
+            "from dcp_engine.hookspecs import hookimpl\n@hookimpl\nasync def notify(event): 0",
+            "its hook notify is an `async` function",
+        ),
+        (
             "from dcp_engine.hookspecs import hookimpl\n@hookimpl\ndef notify(run, evt, z=1): 0",
             "its hook notify takes evt, and there is no such argument: it may take run, event, opt",
         ),

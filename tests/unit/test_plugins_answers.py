@@ -111,6 +111,15 @@ def test_options_that_are_no_struct_type_are_named(answer: object) -> None:
     assert expected in errors(found)["bad"]
 
 
+def unawaited(act: Callable[[], object]) -> Callable[[], object]:
+    """A plain function that hands on what an `async` one returns."""
+
+    def plainly() -> object:
+        return act()
+
+    return plainly
+
+
 async def async_notify() -> None:
     raise AssertionError
 
@@ -123,7 +132,7 @@ def generating_notify() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (async_notify, "is an `async` function, and nothing of it was run"),
+        (unawaited(async_notify), "is an `async` function, and nothing of it was run"),
         (generating_notify, "has a `yield` in it, so nothing of it was run"),
         (lambda: 42, "returned 42; it returns nothing where all went well"),
         (lambda: False, "returned False"),
@@ -149,8 +158,8 @@ async def one_by_one() -> AsyncIterator[Duty]:
     ("act", "words"),
     [
         (lambda: None, "returned None; does it lack a `return`?"),
-        (coming, "is an `async` function"),
-        (one_by_one, "is an `async` function"),
+        (unawaited(coming), "is an `async` function"),
+        (unawaited(one_by_one), "is an `async` function"),
     ],
 )
 def test_an_answer_that_is_none_is_named(act: Callable[[], object], words: str) -> None:
