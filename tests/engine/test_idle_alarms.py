@@ -154,9 +154,10 @@ def test_many_go_on_where_a_dead_process_stopped_and_an_abort_does_not_wait(
     rig.restart(died=True)
     began = rig.clock.monotonic()
     rig.tick(run)
-    assert 20 <= rig.clock.monotonic() - began <= 23
+    # The first of them have ended by their new alarms before all have theirs.
+    assert 15 <= rig.clock.monotonic() - began <= 23
     first = len(placing(aws))
-    assert 36 <= first <= 42
+    assert 28 <= first <= 42
     placed = [request.params["AlarmName"] for request in placing(aws)]
     assert len(set(placed)) == len(placed)
     rig.ask(run, RequestKind.ABORT)

@@ -123,7 +123,7 @@ def test_a_file_that_turns_to_a_neighbours_name_opens_no_door(
 
 def untouched(before: Snapshot, after: Snapshot, stranger: Launch) -> bool:
     """Nobody's thing is gone or changed, but for what their own work does meanwhile."""
-    working = {"queues", "log_groups", "alarms", "container_instances", "instances"}
+    working = {"queues", "log_groups", "alarms", "container_instances", "instances", "volumes"}
     still = {kind: things for kind, things in before.items() if kind not in working}
     now = {kind: things for kind, things in after.items() if kind not in working}
     gone = {
