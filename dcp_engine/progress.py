@@ -121,6 +121,8 @@ def _done_by_counts(run: Run, numbers: Sequence[Bucket]) -> int | None:
         return None
     left = run.reading.total
     there = [count for bucket in numbers if (count := rates.most(bucket)) is not None]
+    if not there:
+        return None
     return max(0, floor(max([left, *there])) - left - dead - run.unworked_fall)
 
 

@@ -60,7 +60,7 @@ def test_a_run_watched_in_two_windows(stage: MakeScene) -> None:
         assert re.search(r"^\d\d:\d\d:\d\d  RUNNING +PENDING → RUNNING", text, re.MULTILINE)
         # Whatever keys are pressed, the view stays in its place.
         terminal.type("\n\nabc\n")
-        window.resize(40, 40)
+        window.resize(40, 60)
         # Too narrow for all that is said of the keys, so it was drawn anew.
         text = window.until(lambda text: text.endswith("\nCtrl-C detaches") and one_view(text))
         assert "abc" not in text

@@ -26,10 +26,30 @@ _DUTIES = (
     op.DISABLE_ALARM_ACTIONS,
     op.DESCRIBE_INSTANCES,
     op.DELETE_ALARMS,
+    op.GET_METRIC_DATA,
+    op.DESCRIBE_VOLUMES,
 )
 
+FOR_THE_UNJOINED = (
+    op.LABEL_MACHINES,
+    op.PUT_ALARM,
+    op.DESCRIBE_CLUSTERS,
+    op.LIST_CONTAINER_INSTANCES,
+    op.DESCRIBE_CONTAINER_INSTANCES,
+    op.END_UNJOINED,
+)
+"""What is called in RUNNING because a machine never joined the cluster."""
+
 CALLED: Mapping[State, tuple[Operation, ...]] = {
-    State.RUNNING: (*_COUNTING, *_LOOKING, op.DESCRIBE_FLEET_HISTORY, *_DUTIES),
+    State.RUNNING: (
+        *_COUNTING,
+        *_LOOKING,
+        op.DESCRIBE_FLEET_HISTORY,
+        *_DUTIES,
+        op.DESCRIBE_SPOT_PRICES,
+        op.FILTER_LOG_EVENTS,
+        *FOR_THE_UNJOINED,
+    ),
     State.DRAINING: (*_COUNTING, *_LOOKING, *_DUTIES),
     State.TEARDOWN: (
         op.GET_QUEUE_ATTRIBUTES,

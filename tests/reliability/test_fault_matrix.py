@@ -18,6 +18,7 @@ from dcp_engine.aws import operations as op
 from dcp_engine.defaults import Settings
 from dcp_engine.model import State
 from dcp_engine.simulation.faults import Fault
+from dcp_engine.simulation.runs import Behaviour
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.engine.rig import Rig
@@ -28,6 +29,7 @@ from tests.reliability.fault_cases import (
     CALLED,
     CASES,
     EVERYWHERE,
+    FOR_THE_UNJOINED,
     STOPS_THE_MONEY,
     Case,
 )
@@ -43,6 +45,13 @@ SELDOM = replace(Settings(), poll_interval=timedelta(minutes=20))
 MOST_REQUESTS_A_TICK = 8 * 8
 # Often enough for every duty to have its turn in a short run.
 SETTINGS = Settings(alarm_sweep_interval=timedelta(minutes=10))
+SOON_MISSED = replace(
+    SETTINGS, join_grace=timedelta(minutes=5), watch_interval=timedelta(minutes=5)
+)
+ENDING = replace(SOON_MISSED, end_unjoined=True)
+# Never the first: where none has joined, the cluster may be another one, and none is ended.
+ONE_UNJOINED = (Behaviour.WORKS, Behaviour.NEVER_STARTS)
+ONE_DIES = (Behaviour.CRASHES,)
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +74,9 @@ def make(
         *,
         stay: timedelta = BRIEFLY,
         settings: Settings = SETTINGS,
-        dies: bool = False,
+        script: tuple[Behaviour, ...] = (),
     ) -> Scene:
-        return scene(aws, clock, make_rig(settings), tmp_path, state, stay=stay, dies=dies)
+        return scene(aws, clock, make_rig(settings), tmp_path, state, stay=stay, script=script)
 
     return made
 
@@ -82,6 +91,7 @@ BROKEN_ONCE = frozenset(
     }
 )
 TERMINATING = "TEARDOWN of machines that must be ended by id"
+UNJOINED = "RUNNING with a machine that never joins"
 WHOLE_DAYS = {f"{state}-{kind}": (state, kind) for state in CALLED for kind in EVERYWHERE}
 
 
@@ -93,11 +103,14 @@ def prepare(world: Scene, state: State, *, left: bool) -> None:
         world.take_over()
 
 
-@pytest.mark.matrix("case", [*CALLED, TERMINATING], sample=1)
+@pytest.mark.matrix("case", [*CALLED, TERMINATING, UNJOINED], sample=1)
 def test_the_cases_are_of_what_is_called_in_each_state(make: Make, case: str) -> None:
     left = case == TERMINATING
-    state = State.TEARDOWN if left else State(case)
-    world = make(state, dies=True)
+    state = State.TEARDOWN if left else State(case.split(maxsplit=1)[0])
+    if case == UNJOINED:
+        world = make(state, script=ONE_UNJOINED, settings=ENDING)
+    else:
+        world = make(state, script=ONE_DIES)
     called: set[str] = set()
 
     def noting(label: str) -> Callable[[Any], bool]:
@@ -113,6 +126,12 @@ def test_the_cases_are_of_what_is_called_in_each_state(make: Make, case: str) ->
         world.aws.faults.add(operation.label, Fault.RESET, match=noting(operation.label))
     world.until(lambda run: run.state is State.EXPORTED)
     expected = {operation.label for operation in CALLED[state]}
+    unjoined = {operation.label for operation in FOR_THE_UNJOINED}
+    if case == UNJOINED:
+        assert unjoined <= called <= expected
+        return
+    if state is State.RUNNING:
+        expected -= unjoined - {op.CREATE_TAGS.label}
     if not left:
         expected.discard(op.TERMINATE_INSTANCES.label)
     assert called == expected
@@ -131,7 +150,12 @@ def test_what_once_broke_a_promise_does_not_any_more(make: Make, case: Case) -> 
 def go_through(make: Make, case: Case) -> None:
     """One run with one fault, from its beginning to its end."""
     stay = case.span.for_ or BRIEFLY
-    world = make(case.state, stay=stay, dies=case.operation in AFTER_A_DEATH)
+    if case.state is State.RUNNING and case.operation in FOR_THE_UNJOINED:
+        settings = ENDING if case.operation is op.END_UNJOINED else SOON_MISSED
+        world = make(case.state, stay=stay, settings=settings, script=ONE_UNJOINED)
+    else:
+        dies = case.state is State.RUNNING and case.operation in AFTER_A_DEATH
+        world = make(case.state, stay=stay, script=ONE_DIES if dies else ())
     prepare(world, case.state, left=case.operation is op.TERMINATE_INSTANCES)
     details = {name: told for name, told in case.kind.details.items() if name != "called"}
     rule = world.aws.faults.add(
@@ -139,7 +163,7 @@ def go_through(make: Make, case: Case) -> None:
         case.kind.fault,
         times=case.span.times,
         for_=case.span.for_,
-        match=world.begin_in(case.state),
+        match=world.begin_in(case.state, of_machines=case.operation is op.LABEL_MACHINES),
         **details,
     )
     world.until(lambda run: rule.hits > 0 or run.state is State.EXPORTED)

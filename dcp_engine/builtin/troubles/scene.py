@@ -76,7 +76,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     def counted_lately(self) -> bool:
         """Whether the queue was counted so lately that its count tells how things stand."""
-        counts = [bucket.at for bucket in self.numbers if series.VISIBLE in bucket.values]
+        counts = [bucket.at for bucket in self.numbers if rates.total(bucket) is not None]
         return bool(counts) and self.now - counts[-1] <= FRESH
 
     def seen(self, name: str) -> list[tuple[datetime, float]]:

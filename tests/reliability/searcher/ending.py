@@ -29,8 +29,8 @@ _HELD_BY: Final = {
     "task-definitions": {"task_definitions"},
     "alarms": {"alarms"},
     "dashboard": {"dashboards"},
-    "fleets": {"fleets", "instances", "alarms", "container_instances", "clusters"},
-    "last-look": {"instances", "alarms", "container_instances", "clusters"},
+    "fleets": {"fleets", "instances", "volumes", "alarms", "container_instances", "clusters"},
+    "last-look": {"instances", "volumes", "alarms", "container_instances", "clusters"},
 }
 """What stays where a step was kept or waived."""
 
@@ -153,6 +153,8 @@ def _of_known_fleets(world: World, run: Run, kind: str, things: Any) -> Any:
     strangers = {i for i, fleet in fleet_of.items() if fleet not in run.fleet_ids}
     if kind == "fleets":
         return {name: thing for name, thing in things.items() if name in run.fleet_ids}
+    if kind == "volumes":
+        return {name: thing for name, thing in things.items() if thing["of"] not in strangers}
     return {
         name: thing for name, thing in things.items() if name.rpartition("_")[2] not in strangers
     }
