@@ -5,6 +5,7 @@ does with a job that it has finished; that comes some minutes late. The queue's 
 there at once, and fall with jobs that failed for good or expired as well.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -60,14 +61,14 @@ def told_until(numbers: Iterable[Bucket], name: str) -> datetime | None:
 
 
 def flow(
-    numbers: Iterable[Bucket], name: str, since: datetime, until: datetime
+    numbers: Sequence[Bucket], name: str, since: datetime, until: datetime
 ) -> tuple[float, timedelta]:
     """How many jobs CloudWatch told of from `since` until `until`, and of how long it told.
 
     Of a period that lies in that time in part, a part is counted.
     """
     jobs, told = 0.0, timedelta(0)
-    for bucket in numbers:
+    for bucket in _about(numbers, since, until):
         spread = bucket.values.get(name)
         if spread is None:
             continue
@@ -80,12 +81,25 @@ def flow(
     return jobs, told
 
 
-def mean(numbers: Iterable[Bucket], name: str, since: datetime, until: datetime) -> float | None:
+def _about(
+    numbers: Sequence[Bucket], since: datetime, until: datetime, *, until_too: bool = False
+) -> Sequence[Bucket]:
+    """Those of the buckets, which are sorted, that may tell of that time."""
+    begin = bisect_left(numbers, since - series.LONGEST_SPAN, key=_at)
+    end = (bisect_right if until_too else bisect_left)(numbers, until, lo=begin, key=_at)
+    return numbers[begin:end]
+
+
+def _at(bucket: Bucket) -> datetime:
+    return bucket.at
+
+
+def mean(numbers: Sequence[Bucket], name: str, since: datetime, until: datetime) -> float | None:
     """The mean of a number from `since` until `until`; None where there is none."""
     found = [
         bucket.values[name]
-        for bucket in numbers
-        if name in bucket.values and since <= bucket.at < until
+        for bucket in _about(numbers, since, until)
+        if name in bucket.values and since <= bucket.at
     ]
     return series.together(found).mean if found else None
 
@@ -114,8 +128,8 @@ def counted(numbers: Sequence[Bucket], since: datetime, until: datetime) -> Coun
     """Of the latest counts from `since` until `until`; None where there are not two of them."""
     counts = [
         (bucket, count)
-        for bucket in numbers
-        if since <= bucket.at <= until and (count := total(bucket)) is not None
+        for bucket in _about(numbers, since, until, until_too=True)
+        if since <= bucket.at and (count := total(bucket)) is not None
     ]
     fell, rose, begin = 0.0, 0.0, None
     for (later, after), (earlier, before) in pairwise(reversed(counts)):

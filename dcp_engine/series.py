@@ -98,6 +98,10 @@ TIERS_OF_A_MACHINE: Final = (
 """There are thousands of machines, and a week of each must stay small."""
 
 
+LONGEST_SPAN: Final = max(tier.span for tier in (*TIERS_OF_THE_RUN, *TIERS_OF_A_MACHINE))
+"""No bucket tells of longer than that."""
+
+
 def tiers(subject: str) -> tuple[Tier, ...]:
     """How the numbers of a subject grow coarser, the youngest first."""
     return TIERS_OF_THE_RUN if subject == RUN else TIERS_OF_A_MACHINE

@@ -11,9 +11,15 @@ from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.short_cuts import models_read_once, sockets_spared
 from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
+from tests.e2e import processes
 from tests.engine.rig import Rig
 
 pytest_plugins = ["tests.matrices"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a run of everything each command is started from nothing."""
+    processes.from_nothing = config.option.whole
 
 
 @pytest.fixture(scope="session", autouse=True)

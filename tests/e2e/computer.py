@@ -12,7 +12,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.surroundings import without_own_aws
 from dcp_engine.status import Status
-from tests.e2e.processes import COMMAND, Answer, Process, Terminal
+from tests.e2e.processes import Answer, Process, Terminal
 from tests.e2e.waiting import until
 
 SETTINGS: Mapping[str, str] = {
@@ -58,8 +58,8 @@ class Computer:
             "TERM": "xterm-256color",
         }
         self._terminals = 0
-        self.command: Sequence[str] = COMMAND
-        """How dcp-engine is called on this computer."""
+        self.command: Sequence[str] | None = None
+        """How dcp-engine is called on this computer, where that is not as everywhere."""
 
     def start(self, *arguments: object, **variables: str | None) -> Process:
         """Start a command whose output goes to files, as under cron."""

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from tests.e2e.forked import Forked
 from tests.e2e.waiting import PATIENCE, until
 
 COMMAND: Final = (sys.executable, "-m", "dcp_engine")
+from_nothing = False
+"""Whether each command loads Python and everything itself (`--whole`)."""
 _AS_CONTROLLING_TERMINAL: Final = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -56,12 +59,19 @@ class Process:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         output: Path,
-        command: Sequence[str] = COMMAND,
+        command: Sequence[str] | None = None,
     ) -> None:
+        """The command of these tests, unless it is another `command`."""
         self._out, self._err = output.with_suffix(".out"), output.with_suffix(".err")
+        self._out.touch()
+        self._err.touch()
+        self._process: subprocess.Popen[bytes] | Forked
+        if command is None and not from_nothing:
+            self._process = Forked(arguments, environment, self._out, self._err)
+            return
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [*command, *arguments],
+                [*(command or COMMAND), *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
