@@ -48,7 +48,9 @@ def picture(
     kept = {subject: tuple(buckets) for subject, buckets in by_subject.items()}
     # Nobody looks any more after a run's end; a machine that was left running then is not known
     # to have run on.
-    until = now if run.live else min(now, run.state_since)
+    # Where this computer's clock is behind, what was written down last is the later moment.
+    written = [run.state_since, *(buckets[-1].at for buckets in kept.values() if run.live)]
+    until = max([now, *written] if run.live else written)
     return Picture(
         run=run,
         at=now,

@@ -23,6 +23,8 @@ _RECENT: Final = timedelta(minutes=30)
 # An hour in which more jobs than that were done has a pace of its own to tell.
 _HOURS: Final = 6
 _HOURS_OF_JOB_TIME: Final = 24
+# Counts waver, and some of the jobs that outlast the timeout are done before it.
+_NEAR: Final = 0.5
 _FEW: Final = 3
 # More than a year from now nobody wants to know.
 _NEVER: Final = 366 * 24 * HOUR
@@ -31,10 +33,10 @@ _NEVER: Final = 366 * 24 * HOUR
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a run's progress; None for what is not.
 
-    `done` counts jobs, by CloudWatch's number of deleted messages or, where that is not known, by
-    the queue's own counts (`by_counts`). `rate` is jobs an hour, lately. `ends` is the earliest and
-    the latest moment at which the work may be over; it is only told from ten jobs on. `job_time` is
-    how long a machine takes for one job, at the median.
+    `done` counts jobs, by the queue's own counts and CloudWatch's numbers of messages sent and
+    deleted or, where those are not known, by the counts alone (`by_counts`). `rate` is jobs an
+    hour, lately. `ends` is the earliest and the latest moment at which the work may be over; it is
+    only told from ten jobs on. `job_time` is how long a machine takes for one job, at the median.
     """
 
     done: int | None = None
@@ -57,9 +59,10 @@ def progress_of(run: Run, numbers: Sequence[Bucket], now: datetime) -> Progress:
     known = [bucket for bucket in numbers if bucket.subject == series.RUN and bucket.at <= now]
     left = run.reading.total if run.reading else None
     counted = _done_by_cloudwatch(run, now)
-    done = _done_by_counts(run, known) if counted is None else counted
+    by_counts = _done_by_counts(run, known)
+    done = by_counts if counted is None else _without_doubles(run, known, counted, by_counts)
     pace = rates.pace(known, now) if run.state.watches else None
-    time = job_time(known, now)
+    time = job_time(known, now, run.identities.queue_visibility)
     ends = None
     if pace and left and done is not None and done >= _ENOUGH:
         ends = _ends(run, known, pace, now, tail=time or timedelta(0))
@@ -73,26 +76,72 @@ def progress_of(run: Run, numbers: Sequence[Bucket], now: datetime) -> Progress:
     )
 
 
-def job_time(numbers: Sequence[Bucket], now: datetime) -> timedelta | None:
+def job_time(
+    numbers: Sequence[Bucket], now: datetime, visibility: timedelta | None = None
+) -> timedelta | None:
     """How long one job is in the hands of a worker: the median over the hours of the last day.
 
     For each hour that is the mean number of jobs in flight, divided by how many were done in each
     minute (Little's law: the number in a system is what comes per time, times how long each stays).
+    While jobs wait each machine has one in hand at least, which tells more where a job takes
+    longer than an hour. A job that takes longer than the queue's `visibility` timeout is in flight
+    for only that long. So a time that comes near it says no more than that; each machine is taken
+    to have had as many jobs in hand then as were ever seen in flight for one.
     """
     known = [bucket for bucket in numbers if bucket.at <= now]
-    times = [
-        in_flight * told / jobs
+    pace = rates.pace(known, now)
+    spans = [
+        (since, until, told / jobs)
         for since, until in _hours(known, _HOURS_OF_JOB_TIME)
         for jobs, told in [rates.flow(known, series.DELETED, since, until)]
-        for in_flight in [rates.mean(known, series.IN_FLIGHT, since, until)]
-        if jobs >= _FEW and in_flight
+        if jobs >= _FEW
     ]
-    pace = rates.pace(known, now)
-    if not times and pace and pace.jobs >= 1:
-        in_flight = rates.mean(known, series.IN_FLIGHT, pace.until - pace.span, pace.until)
-        times = [in_flight * pace.span / pace.jobs] if in_flight else []
+    if not spans and pace and pace.jobs >= 1:
+        spans = [(pace.until - pace.span, pace.until, pace.span / pace.jobs)]
+    times = [
+        each * hands
+        for since, until, each in spans
+        if (hands := _hands(known, since, until, of_each=1.0, waiting=True))
+    ]
     middle = median_low(times) if times else _NEVER
+    if visibility and middle > visibility * _NEAR:
+        of_each = _jobs_of_a_machine(known)
+        of_machines = [
+            each * hands
+            for since, until, each in spans
+            if (hands := _hands(known, since, until, of_each=of_each))
+        ]
+        middle = max(middle, median_low(of_machines)) if of_machines else middle
     return middle if middle < _NEVER else None
+
+
+def _hands(
+    numbers: Sequence[Bucket],
+    since: datetime,
+    until: datetime,
+    *,
+    of_each: float,
+    waiting: bool = False,
+) -> float:
+    """How many jobs were in hand at a time: those in flight, or so many for each machine if more.
+
+    Where jobs must have been `waiting` for that, machines may have had nothing to do else.
+    """
+    in_flight = rates.mean(numbers, series.IN_FLIGHT, since, until) or 0.0
+    machines = rates.mean(numbers, series.MACHINES, since, until) or 0.0
+    if waiting and (rates.mean(numbers, series.VISIBLE, since, until) or 0.0) < machines:
+        return in_flight
+    return max(in_flight, machines * of_each)
+
+
+def _jobs_of_a_machine(numbers: Sequence[Bucket]) -> float:
+    """As many jobs as were ever seen in flight for each machine that was up; one at least."""
+    both = [
+        (b.values[series.IN_FLIGHT], b.values[series.MACHINES])
+        for b in numbers
+        if series.IN_FLIGHT in b.values and series.MACHINES in b.values
+    ]
+    return max([1.0, *(jobs.high / up.high for jobs, up in both if up.high)])
 
 
 def dead_letters(run: Run) -> int | None:
@@ -124,6 +173,32 @@ def _done_by_counts(run: Run, numbers: Sequence[Bucket]) -> int | None:
     if not there:
         return None
     return max(0, floor(max([left, *there])) - left - dead - run.unworked_fall)
+
+
+def _without_doubles(
+    run: Run, numbers: Sequence[Bucket], deleted: int, by_counts: int | None
+) -> int:
+    """How many jobs are done, where CloudWatch tells how many were sent.
+
+    A job that was done twice may have been deleted twice, and what was deleted is some minutes old
+    while what is left is not. So it is what was there at the first count, was sent after it and is
+    neither left nor dead; and what was deleted before anybody counted. The period in which the
+    first count fell is left out, since its jobs may have been counted.
+    """
+    counts = [(bucket.at, count) for bucket in numbers if (count := rates.total(bucket))]
+    if by_counts is None or not counts or all(series.SENT not in b.values for b in numbers):
+        return deleted
+    first, count = counts[0]
+    later = [bucket for bucket in numbers if bucket.at >= first]
+    last = later[-1].at + max(later[-1].span, rates.PERIOD)
+    sent, _ = rates.flow(later, series.SENT, first, last)
+    before, _ = rates.flow(numbers, series.DELETED, run.earliest_start, first)
+    at_most = max(rates.most(bucket) or 0 for bucket in numbers)
+    return by_counts + round(before + max(0.0, count + sent - max(at_most, _left(run))))
+
+
+def _left(run: Run) -> int:
+    return run.reading.total if run.reading else 0
 
 
 def _observed(run: Run, name: str) -> tuple[datetime, float] | None:

@@ -22,7 +22,7 @@ DELAYED: Final = "delayed"
 TARGET: Final = "target"
 FULFILLED: Final = "fulfilled"
 MACHINES: Final = "machines"
-# From CloudWatch: percent, percent, jobs a minute, jobs a minute.
+# From CloudWatch: percent, percent, and jobs a minute.
 CLUSTER_CPU: Final = "cluster-cpu"
 CLUSTER_MEMORY: Final = "cluster-memory"
 # The same of the run's own service: a cluster may be shared by many runs.
@@ -30,6 +30,7 @@ SERVICE_CPU: Final = "service-cpu"
 SERVICE_MEMORY: Final = "service-memory"
 DELETED: Final = "deleted"
 RECEIVED: Final = "received"
+SENT: Final = "sent"
 # How many messages were deleted since the run began, which is about how many jobs were done.
 JOBS_DONE: Final = "jobs done"
 # Of a machine, whose instance id is the subject: percent.

@@ -71,9 +71,26 @@ def look(context: Context) -> DutyResult:
     if known != before:
         context.commit(memory=msgspec.to_builtins(known))
     left = [up[i] for i in known.waiting if i not in known.ending]
-    return DutyResult(
-        problems={_PROBLEM: _words(context, known, left) if left else None},
-        observations=_told(before, known),
+    words: dict[str, str | None] = {_PROBLEM: _words(context, known, left) if left else None}
+    if not left and _may_be_so_again(context, known, up):
+        words = {}
+    return DutyResult(problems=words, observations=_told(before, known))
+
+
+def _may_be_so_again(context: Context, known: _Known, up: Mapping[str, Machine]) -> bool:
+    """Whether those that were told of are gone, and nobody can tell yet of those that came after.
+
+    Their alarms end machines that never join, and the fleet replaces them: that is no end of it.
+    """
+    run, settings = context.run, context.settings
+    if run.problem(_PROBLEM) is None:
+        return False
+    now = context.clock.now()
+    if not up:
+        return run.no_machine_since is not None and now - run.no_machine_since < settings.join_grace
+    return all(
+        now - machine.began < settings.join_grace or machine.instance_id in known.ending
+        for machine in up.values()
     )
 
 

@@ -186,6 +186,7 @@ def _queries(names: Names) -> dict[MetricQuery, str]:
     return {
         _deleted(names): series.DELETED,
         _of_queue(names, "NumberOfMessagesReceived"): series.RECEIVED,
+        _of_queue(names, "NumberOfMessagesSent"): series.SENT,
         _of_ecs(service, "CPUUtilization"): series.SERVICE_CPU,
         _of_ecs(service, "MemoryUtilization"): series.SERVICE_MEMORY,
         _of_ecs(cluster, "CPUUtilization"): series.CLUSTER_CPU,

@@ -139,6 +139,8 @@ class Measured:
             return None
         if metric == "NumberOfMessagesDeleted":
             return between(log.deleted, at, end)
+        if metric == "NumberOfMessagesSent":
+            return between(log.sent, at, end)
         if metric == "NumberOfMessagesReceived":
             return between(log.received, at, end)
         there = self.queues.sent_before(region, name, end)
@@ -154,7 +156,12 @@ class Measured:
 
 _OF_CLUSTERS = frozenset({"CPUUtilization", "MemoryUtilization"})
 _OF_QUEUES = frozenset(
-    {"NumberOfMessagesDeleted", "NumberOfMessagesReceived", "ApproximateAgeOfOldestMessage"}
+    {
+        "NumberOfMessagesSent",
+        "NumberOfMessagesReceived",
+        "NumberOfMessagesDeleted",
+        "ApproximateAgeOfOldestMessage",
+    }
 )
 
 

@@ -68,6 +68,20 @@ def _attributes(call: Call) -> dict[str, str]:
     }
 
 
+def send_message(call: Call) -> dict[str, Any]:
+    """As moto does it; counted."""
+    answer = call.moto()
+    call.world.queues.sent(call.region, _name(call))
+    return answer
+
+
+def send_message_batch(call: Call) -> dict[str, Any]:
+    """As moto does it; counted."""
+    answer = call.moto()
+    call.world.queues.sent(call.region, _name(call), len(answer.get("Successful", [])))
+    return answer
+
+
 def receive_message(call: Call) -> dict[str, Any]:
     """Never waits: a long poll would hold up the whole simulated world."""
     answer = call.moto(WaitTimeSeconds=0)
@@ -91,6 +105,8 @@ OPERATIONS: Mapping[str, Handler] = {
     "sqs:CreateQueue": create_queue,
     "sqs:DeleteQueue": delete_queue,
     "sqs:GetQueueAttributes": get_queue_attributes,
+    "sqs:SendMessage": send_message,
+    "sqs:SendMessageBatch": send_message_batch,
     "sqs:ReceiveMessage": receive_message,
     "sqs:DeleteMessage": delete_message,
 }

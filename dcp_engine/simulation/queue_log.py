@@ -13,6 +13,7 @@ class QueueLog:
     created: datetime
     ended: datetime | None = None
     """When the queue was gone; None while there is one of that name."""
+    sent: list[datetime] = field(default_factory=list)
     received: list[datetime] = field(default_factory=list)
     deleted: list[datetime] = field(default_factory=list)
     left: list[tuple[datetime, datetime]] = field(default_factory=list)

@@ -57,6 +57,12 @@ class Queues:
         """What has gone through the queues of this name; None where there never was one."""
         return self._logs.get((region, name))
 
+    def sent(self, region: str, name: str, count: int = 1) -> None:
+        """So many messages were put into it."""
+        log = self.log(region, name)
+        if log is not None:
+            log.sent += [self.timeline.now()] * count
+
     def received(self, region: str, name: str, count: int = 1) -> None:
         """So many messages were taken out of it for a while."""
         log = self.log(region, name)

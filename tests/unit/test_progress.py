@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from dcp_engine import rates
 from dcp_engine.model import Identities, Observation, Run, State
-from dcp_engine.progress import Progress, progress_of
+from dcp_engine.progress import Progress, job_time, progress_of
 from dcp_engine.series import JOBS_DONE, RUN, Bucket, Spread, thinned
-from tests.unit.numbers import HOUR, MINUTE, at, count, deleted, machines
+from tests.unit.numbers import HOUR, MINUTE, at, count, deleted, machines, seen
 from tests.unit.runs import START, fleet, reading, run
 
 
@@ -24,6 +24,11 @@ def working(**changes: Any) -> Run:
 
 def done(jobs: float, minutes: float = 115) -> tuple[Observation, ...]:
     return (Observation(name=JOBS_DONE, value=jobs, unit="jobs", at=at(minutes)),)
+
+
+def sent(jobs_a_minute: float, *, since: float, until: float) -> list[Bucket]:
+    """What CloudWatch tells of the jobs that were submitted from one minute to another."""
+    return [seen(minute, sent=jobs_a_minute) for minute in range(int(since), int(until), 5)]
 
 
 STEADY = [
@@ -55,6 +60,50 @@ def test_what_is_done_is_cloudwatchs_number() -> None:
 def test_an_old_number_of_cloudwatchs_gives_way_to_the_queues_counts() -> None:
     now = progress_of(working(observations=done(2, minutes=80)), STEADY, at(120))
     assert (now.done, now.by_counts) == (63, True)
+
+
+def test_a_job_that_was_done_and_deleted_twice_is_done_once() -> None:
+    """CloudWatch tells of 70 deleted messages of the 63 jobs that are gone."""
+    numbers = sorted([*STEADY, *sent(0, since=0, until=115)], key=lambda bucket: bucket.at)
+    now = progress_of(working(observations=done(70)), numbers, at(120))
+    assert (now.done, now.left, now.by_counts) == (63, 63, False)
+
+
+def test_what_cloudwatch_has_not_told_of_yet_is_done_all_the_same() -> None:
+    numbers = sorted([*STEADY, *sent(0, since=0, until=115)], key=lambda bucket: bucket.at)
+    assert progress_of(working(observations=done(50)), numbers, at(120)).done == 63
+
+
+def test_jobs_that_are_submitted_as_fast_as_others_are_done_count() -> None:
+    """The queue's counts stand still, at 63, while a job a minute comes and another goes."""
+    numbers = [
+        *(count(minute, 60, 3) for minute in range(121)),
+        *sent(1, since=0, until=120),
+        *deleted(1, since=0, until=120),
+    ]
+    numbers.sort(key=lambda bucket: bucket.at)
+    assert progress_of(working(observations=done(120)), numbers, at(120)).done == 120
+
+
+def test_what_was_submitted_in_the_period_of_the_first_count_is_in_that_count() -> None:
+    numbers = [*sent(20, since=0, until=5), *(count(minute, 100) for minute in range(3, 60))]
+    there = working(reading=reading(100, 0, at=3600), observations=done(0, minutes=55))
+    assert progress_of(there, numbers, at(60)).done == 0
+
+
+def test_what_was_done_before_the_first_count_is_done() -> None:
+    """Registered an hour late, when 30 of 100 jobs were done; 10 more are by now."""
+    numbers = [
+        *deleted(0.5, since=0, until=60),
+        *sent(0, since=0, until=60),
+        count(60, 70),
+        count(79, 60),
+        *deleted(0.5, since=60, until=75),
+        *sent(0, since=60, until=75),
+    ]
+    numbers.sort(key=lambda bucket: bucket.at)
+    there = working(reading=reading(60, 0, at=79 * 60), observations=done(37.5, minutes=75))
+    assert progress_of(there, numbers, at(80)).done == 40
 
 
 def test_a_number_is_as_old_as_the_count_that_it_belongs_to() -> None:
@@ -97,6 +146,24 @@ def test_jobs_that_were_submitted_in_between_do_not_slow_it_down() -> None:
     now = progress_of(working(reading=reading(120, 0, at=7200)), counts, at(120))
     assert now.rate == pytest.approx(60)
     assert now.by_counts
+
+
+def test_jobs_that_outlast_the_visibility_timeout_take_longer_than_that() -> None:
+    """Five machines with two jobs each, an hour for each job, ten minutes of it in flight."""
+    numbers = [
+        seen(0, visible=90, in_flight=10, delayed=0, machines=5),
+        *(count(minute, 90, 10 / 6) for minute in range(1, 241)),
+        *machines(5, since=10, until=241),
+        *deleted(10 / 60, since=0, until=240),
+    ]
+    numbers.sort(key=lambda bucket: bucket.at)
+    short = job_time(numbers, at(240), visibility=10 * MINUTE)
+    assert short is not None
+    assert short / MINUTE == pytest.approx(60)
+    # Without that, all that is known is that each machine has one in hand while jobs wait.
+    one_each = job_time(numbers, at(240), visibility=60 * MINUTE)
+    assert one_each is not None
+    assert one_each / MINUTE == pytest.approx(30)
 
 
 def test_a_few_jobs_are_looked_for_further_back() -> None:

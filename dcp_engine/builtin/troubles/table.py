@@ -125,7 +125,7 @@ TABLE: Final = (
         name="unjoined-machines",
         setting="join_grace",
         begins="a machine has been up for that long and has not joined the ECS cluster",
-        ends="each of them has joined or ended",
+        ends="each of them has joined or ended, and what replaced those that ended has joined",
         do="mend what its text names; `end_unjoined` has them ended",
     ),
     Trouble(

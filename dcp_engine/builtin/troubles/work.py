@@ -38,7 +38,8 @@ def stalled(scene: Scene) -> Found:
     done, until = known
     since = max(taken, up, done or taken)
     lasts = until - since
-    usual = progress.job_time([b for b in scene.numbers if b.at < since], since)
+    known_before = [b for b in scene.numbers if b.at < since]
+    usual = progress.job_time(known_before, since, run.identities.queue_visibility)
     visibility = run.identities.queue_visibility or _LONGEST_VISIBILITY
     limit = max(scene.settings.stalled_after, _MANY_TIMES * usual if usual else visibility)
     # Jobs of machines that died wait out their visibility timeout before anybody can take them, and

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from dcp_engine.builtin import unjoined
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import Transient
 from dcp_engine.hookspecs import DutyResult
-from dcp_engine.model import Machine
+from dcp_engine.model import Machine, Problem
 from dcp_engine.ports import ClusterFacts
 from tests.unit.builtin.watched import MINUTE, Watched, machine
 from tests.unit.runs import START
@@ -224,3 +225,35 @@ def test_a_whole_fleet_that_never_joins_is_remembered_within_what_a_duty_may_rem
     rig.tick(30)
     assert "5000 machines" in problem(rig.results[-1])
     assert len(ecs.asked) == 3
+
+
+def test_that_they_are_ended_and_replaced_is_no_end_of_it() -> None:
+    """Their alarms end both after half an hour, and two others come that do not join either."""
+    rig, ecs = watched(machine(1), machine(2))
+    rig.clock.advance(1260)
+    standing = Problem(name=PROBLEM, text=problem(rig.do()), since=rig.clock.now())
+    rig.run = replace(rig.run, problems=(standing,))
+    rig.clock.advance(600)
+    rig.end(*ids(1, 2))
+    rig.machines_there += [machine(n, began=rig.clock.now()) for n in (3, 4)]
+    assert rig.do().problems == {}
+    rig.clock.advance(1260)
+    assert problem(rig.do()).startswith("2 machines of Exp1 have been up for more than 20 minutes")
+    rig.end(*ids(3, 4))
+    rig.machines_there.append(machine(5, began=rig.clock.now()))
+    ecs.known = {*ids(5)}
+    assert rig.do().problems == {}
+    rig.clock.advance(1260)
+    assert rig.do().problems == {PROBLEM: None}
+
+
+def test_with_no_machine_for_long_it_does_not_matter_any_more() -> None:
+    rig, _ = watched(machine(1))
+    rig.clock.advance(1260)
+    standing = Problem(name=PROBLEM, text=problem(rig.do()), since=rig.clock.now())
+    rig.end(*ids(1))
+    rig.run = replace(rig.run, problems=(standing,), no_machine_since=rig.clock.now())
+    rig.clock.advance(600)
+    assert rig.do().problems == {}
+    rig.clock.advance(1200)
+    assert rig.do().problems == {PROBLEM: None}

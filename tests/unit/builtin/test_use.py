@@ -66,7 +66,11 @@ class CloudWatch:
 
     def _value(self, query: MetricQuery, period: timedelta) -> float:
         minutes = period / MINUTE
-        values = {"NumberOfMessagesDeleted": 1 * minutes, "NumberOfMessagesReceived": 2 * minutes}
+        values = {
+            "NumberOfMessagesDeleted": 1 * minutes,
+            "NumberOfMessagesReceived": 2 * minutes,
+            "NumberOfMessagesSent": 3 * minutes,
+        }
         return values.get(query.metric, float(len(query.dimensions) * 10))
 
 
@@ -90,7 +94,7 @@ def test_one_call_asks_for_everything_and_nothing_for_what_has_not_ended() -> No
     cloudwatch = CloudWatch()
     rig = watched(cloudwatch, *map(machine, range(100)))
     rig.tick(61)
-    assert [queries for queries, *_ in cloudwatch.asked] == [106] * 6
+    assert [queries for queries, *_ in cloudwatch.asked] == [107] * 6
     assert all(end <= START + 55 * MINUTE for _, _, end, _ in cloudwatch.asked)
     assert done(rig.results[-1]) == (55, START + 55 * MINUTE)
     assert moments(rig.results) == [START + n * PERIOD for n in range(11)]
@@ -98,6 +102,7 @@ def test_one_call_asks_for_everything_and_nothing_for_what_has_not_ended() -> No
     assert sample.values == {
         series.DELETED: 1.0,
         series.RECEIVED: 2.0,
+        series.SENT: 3.0,
         series.SERVICE_CPU: 20.0,
         series.SERVICE_MEMORY: 20.0,
         series.CLUSTER_CPU: 10.0,
@@ -204,7 +209,7 @@ def test_one_that_ended_is_asked_after_for_its_last_periods() -> None:
     rig.end(machine(1).instance_id)
     asked = len(cloudwatch.asked)
     rig.tick(60)
-    assert [queries for queries, *_ in cloudwatch.asked[asked:]] == [8, 8, 7, 7, 7, 7]
+    assert [queries for queries, *_ in cloudwatch.asked[asked:]] == [9, 9, 8, 8, 8, 8]
 
 
 def test_a_run_that_was_watched_late_counts_from_its_start() -> None:

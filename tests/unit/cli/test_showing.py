@@ -138,7 +138,7 @@ def test_status_of_all_live_runs(invoke: Invoke, add: Add) -> None:
     head, row = result.stdout.splitlines()
     assert head.split() == ["RUN", "STATE", "FOR", "LEFT", "DONE", "MACHINES", "ENDS"]
     assert row.split()[:2] == ["Exp1", "RUNNING"]
-    assert row.split()[-6:] == ["5", "0%", "6", "of", "6", "-"]
+    assert row.split()[-6:] == ["5", "-", "6", "of", "6", "-"]
     assert [one["run_id"] for one in json.loads(invoke("status", "--json").stdout)] == [
         "Exp1-0123abcd"
     ]
