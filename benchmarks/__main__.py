@@ -3,11 +3,14 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import many, start
+from benchmarks import calls, many, start
 from benchmarks.figure import Figure, table
 
 _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "start": lambda smoke: start.measure(rounds=1 if smoke else 15),
+    "calls": lambda smoke: calls.measure(
+        sizes=[(3, 2)] if smoke else [(3, 2), (100, 25), (300, 100)], minutes=30 if smoke else 240
+    ),
     "thousand": lambda smoke: many.measure(
         runs=10 if smoke else 1000,
         minutes=0.05 if smoke else 4,

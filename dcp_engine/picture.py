@@ -49,7 +49,7 @@ def picture(
     # Nobody looks any more after a run's end; a machine that was left running then is not known
     # to have run on.
     # Where this computer's clock is behind, what was written down last is the later moment.
-    written = [run.state_since, *(buckets[-1].at for buckets in kept.values() if run.live)]
+    written = [run.state_since, *(bucket.at for bucket in kept.get(RUN, ())[-1:] if run.live)]
     until = max([now, *written] if run.live else written)
     return Picture(
         run=run,

@@ -48,6 +48,7 @@ class BotoCloud:
         self._rng = rng
         self._crash = crash
         self._end_unjoined = settings.end_unjoined
+        self._queue_urls: dict[tuple[str, str, str], str] = {}
 
     @property
     def region(self) -> str | None:
@@ -78,7 +79,8 @@ class BotoCloud:
             crash=self._crash,
             meter=meter,
         )
-        return BotoAws(edge, run, StsIdentity(edge, self._sessions.key_fingerprint, self._accounts))
+        identity = StsIdentity(edge, self._sessions.key_fingerprint, self._accounts)
+        return BotoAws(edge, run, identity, self._queue_urls)
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""
@@ -92,10 +94,17 @@ class BotoCloud:
 class BotoAws:
     """`Aws` by boto3, for one run. A service's client is built when it is first called."""
 
-    def __init__(self, edge: Edge, run: Callable[[], Run], identity: StsIdentity) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        run: Callable[[], Run],
+        identity: StsIdentity,
+        queue_urls: dict[tuple[str, str, str], str],
+    ) -> None:
         self._edge = edge
         self._run = run
         self._identity = identity
+        self._queue_urls = queue_urls
 
     @property
     def identity(self) -> StsIdentity:
@@ -105,7 +114,7 @@ class BotoAws:
     @cached_property
     def queue(self) -> SqsQueue:
         """The run's queue."""
-        return SqsQueue(self._edge, self._run)
+        return SqsQueue(self._edge, self._run, self._queue_urls)
 
     @cached_property
     def capacity(self) -> SpotCapacity:

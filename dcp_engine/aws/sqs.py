@@ -1,7 +1,7 @@
 """The run's queue, on Amazon SQS."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,9 +35,13 @@ class _Attributes(msgspec.Struct, frozen=True):
 class SqsQueue:
     """`Queue` by Amazon SQS."""
 
-    def __init__(self, edge: Edge, run: Callable[[], Run]) -> None:
+    def __init__(
+        self, edge: Edge, run: Callable[[], Run], urls: MutableMapping[tuple[str, str, str], str]
+    ) -> None:
+        """`urls` is what is known: (region, account, name) → URL. A queue's never changes."""
         self._edge = edge
         self._run = run
+        self._urls = urls
 
     def look(self, url: str | None) -> QueueFacts:
         """Count the jobs. Raises Missing when there is no such queue, Unreadable for odd counts."""
@@ -69,7 +73,11 @@ class SqsQueue:
                 "NotAnArn",
                 f"the queue's redrive policy names {arn!r}, which is not a queue",
             )
-        url = self._url(name.account, name.name, QueueOwnerAWSAccountId=name.account)
+        key = self._run().region, name.account, name.name
+        if key not in self._urls:
+            params = {"QueueOwnerAWSAccountId": name.account}
+            self._urls[key] = self._url(name.account, name.name, **params)
+        url = self._urls[key]
         return self._edge.read(
             op.GET_QUEUE_ATTRIBUTES,
             lambda answer: sum(_counts(answer, answer.take(_Attributes).attributes)),

@@ -31,15 +31,21 @@ def delete_cluster(context: Context) -> StepResult:
     What AWS does not bring to an end within a day does not keep the run from its own.
     """
     name = context.run.names.cluster
+    drains = None if name == "default" else _own_service_hinders(context)
+    if drains is not None and drains.ended is None:
+        # As long as it is waited for there is no need to ask for anything else.
+        return drains
     if hindered := _ended_machines_hinder(context):
         return hindered
     if name == "default":
         return kept("the default cluster is everybody's")
+    return drains or _delete_if_unused(context, name)
+
+
+def _delete_if_unused(context: Context, name: str) -> StepResult:
     cluster = context.aws.service.cluster()
     if cluster is None:
         return done("there was none any more")
-    if hindered := _own_service_hinders(context):
-        return hindered
     if not cluster.unused:
         return kept(
             f"in use: {counted(cluster.services, 'service')}, "

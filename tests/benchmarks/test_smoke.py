@@ -1,6 +1,6 @@
 """A short run of each benchmark: it comes to figures, and the counts are right."""
 
-from benchmarks import many, start
+from benchmarks import calls, many, start
 from benchmarks.figure import Figure, table
 
 
@@ -16,6 +16,14 @@ def test_many_runs_are_all_looked_at_and_ask_what_they_should() -> None:
     assert by_what["looks made"].figure.endswith("%")
     calls = by_what["calls to AWS for a run and minute, everything watched"]
     assert float(calls.figure) <= 1.6
+
+
+def test_the_calls_of_a_run_are_as_few_as_they_were() -> None:
+    """Counts are the same on every computer; more than these would be a step back."""
+    work, watched, teardown = calls.measure(sizes=[(3, 2)], minutes=60)
+    assert 1 < float(work.figure) <= 1.45
+    assert 1 < float(watched.figure) <= 1.75
+    assert int(teardown.figure.split()[0]) <= 45
 
 
 def test_the_table_says_what_was_missed() -> None:

@@ -163,6 +163,7 @@ class Bench:
             self.edge,
             lambda: self.run,
             StsIdentity(self.edge, self._fingerprint, self.accounts),
+            {},
         )
 
     def edge_until(self, deadline: float) -> Edge:

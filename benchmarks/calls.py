@@ -1,0 +1,201 @@
+"""How many calls to AWS a run costs, on the simulated AWS and a clock that takes no time."""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from unittest import mock
+
+import msgspec
+
+from benchmarks.figure import Figure
+from dcp_engine.aws.cloud import BotoCloud
+from dcp_engine.builtin import built_in
+from dcp_engine.defaults import Settings
+from dcp_engine.model import Run, State
+from dcp_engine.plugins import Plugins
+from dcp_engine.simulation.launch import Launch, launch_run
+from dcp_engine.simulation.machines import Cause
+from dcp_engine.simulation.runs import Scenario
+from dcp_engine.simulation.server import SimulatedAws
+from dcp_engine.simulation.short_cuts import models_read_once, sockets_spared
+from dcp_engine.simulation.surroundings import no_own_aws
+from dcp_engine.simulation.virtual_clock import VirtualClock
+from dcp_engine.store.sqlite import SqliteStore
+from dcp_engine.testing.process import Process
+
+WATCH: Final = ("labels", "idle_alarms", "unjoined", "use", "prices", "troubles")
+"""The built-in plugins that watch over the fleet; without them it is what the original does."""
+
+# What goes on side by side is one moment's.
+_A_MOMENT: Final = timedelta(seconds=0.5)
+
+
+class Account:
+    """An emulated account, and a process that drives the runs in it."""
+
+    def __init__(self, aws: SimulatedAws, clock: VirtualClock, folder: Path, watch: bool) -> None:
+        self.aws, self.clock, self._folder = aws, clock, folder
+        settings = Settings()
+        ours = {n: plugin for n, plugin in built_in().items() if watch or n not in WATCH}
+        self._process = Process(
+            1,
+            store=SqliteStore.open(folder / "runs.db"),
+            cloud=BotoCloud(
+                profile=None, region=None, settings=settings, clock=clock, rng=random.Random(1)
+            ),
+            clock=clock,
+            settings=settings,
+            plugins=Plugins(ours),
+            dead=set(),
+        )
+
+    def launch(self, **facts: object) -> tuple[Launch, Run]:
+        """Start a run in a cluster of its own, and register it."""
+        launch = launch_run(
+            self.aws, "Exp1", directory=self._folder, cluster="Exp1Cluster", **facts
+        )  # type: ignore[arg-type]  # what the caller knows of it
+        return launch, self._process.register(launch.monitor_file)
+
+    def until(self, run: Run, reached: Callable[[Run], bool]) -> Run:
+        """Look at the run as `monitor` does, until it is so."""
+        now = self._process.store.run(run.id)
+        while not reached(now):
+            pause = (now.next_tick_at or self.clock.now()) - self.clock.now()
+            self.clock.advance(max(pause.total_seconds(), 0.1))
+            now = self._process.tick(run.id)
+        return now
+
+    def end(self) -> None:
+        """Let go of everything."""
+        self._process.end(died=False)
+
+
+@contextmanager
+def account(*, watch: bool) -> Iterator[Account]:
+    """An empty one; `watch` over the fleet or not."""
+    clock = VirtualClock()
+    with ExitStack() as held:
+        held.enter_context(no_own_aws())
+        held.enter_context(models_read_once())
+        folder = Path(held.enter_context(TemporaryDirectory()))
+        aws = held.enter_context(SimulatedAws(clock=clock, seed=1))
+        held.enter_context(mock.patch.dict(os.environ, aws.environment()))
+        held.enter_context(sockets_spared(aws))
+        made = Account(aws, clock, folder, watch)
+        held.callback(made.end)
+        yield made
+
+
+def a_minute(*, watch: bool, minutes: int) -> Counter[str]:
+    """The calls of so many minutes of a run that works steadily, by operation."""
+    with account(watch=watch) as there:
+        _, run = there.launch(
+            jobs=200,
+            machines=3,
+            visibility_timeout=7200,
+            scenario=Scenario(job_duration=(2400, 2700)),
+        )
+        there.until(run, lambda now: now.state is State.RUNNING)
+        begin = there.clock.now() + timedelta(minutes=60)
+        there.until(run, lambda _: there.clock.now() >= begin)
+        there.aws.requests.clear()
+        end = there.clock.now() + timedelta(minutes=minutes)
+        there.until(run, lambda _: there.clock.now() >= end)
+        return Counter(request.name for request in there.aws.requests)
+
+
+class Teardown(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of a teardown by operation: those that do or learn something, and the polling.
+
+    A call polls when just the same was asked at an earlier moment: AWS needs time for something.
+    """
+
+    work: Counter[str]
+    polls: Counter[str]
+
+
+def of_a_teardown(*, alive: int, dead: int) -> Teardown:
+    """With so many live machines, and the alarms of so many dead ones."""
+    with account(watch=False) as there:
+        launch, run = there.launch(
+            jobs=alive + dead,
+            machines=alive + dead,
+            visibility_timeout=7200,
+            scenario=Scenario(job_duration=(600, 610)),
+        )
+        there.until(run, lambda _: len(launch.live_instance_ids) == alive + dead)
+        world = there.aws.world
+        with world.timeline.lock:
+            # No machine comes in their place, and their alarms stay.
+            launch.fleet.capacity_limit = alive
+            for machine in world.machines.of_fleet(launch.fleet_id)[:dead]:
+                world.machines.end(machine, Cause.CRASH)
+        there.until(run, lambda now: now.state is State.TEARDOWN)
+        since = there.clock.now()
+        there.until(run, lambda now: not now.live)
+        work, polls = Counter[str](), Counter[str]()
+        first: dict[tuple[str, str], datetime] = {}
+        for request in there.aws.requests:
+            if request.at < since:
+                continue
+            asked = first.setdefault((request.name, repr(request.params)), request.at)
+            (polls if request.at - asked > _A_MOMENT else work)[request.name] += 1
+        return Teardown(work=work, polls=polls)
+
+
+def fewest(*, alive: int, dead: int, registered: int) -> int:
+    """How many calls a teardown takes at least; docs/performance.md derives it call by call.
+
+    `registered` machines are still in the cluster's list when their instances have ended.
+    """
+    alarms = ceil((alive + dead) / 100)
+    queue = len(("GetQueueAttributes", "DeleteQueue"))
+    fleet = len(("CancelSpotFleetRequests", "DescribeInstances"))
+    service = len(("DescribeServices", "UpdateService", "DeleteService"))
+    task_definitions = len(("ListTaskDefinitions", *(["DeregisterTaskDefinition"] * 3)))
+    cluster = len(("DescribeClusters", "DeleteCluster")) + 2 * ceil(registered / 100) + registered
+    watched = 2 * alarms + len(("DeleteDashboards",))
+    logs = len(("DescribeLogGroups", *(["CreateExportTask", "DescribeExportTasks"] * 2)))
+    bucket = len(("HeadObject", *(["PutObject"] * 3)))
+    return queue + fleet + service + task_definitions + cluster + watched + logs + bucket
+
+
+def measure(*, sizes: Sequence[tuple[int, int]], minutes: int) -> list[Figure]:
+    """The calls of a run that works, and of teardowns of so many (live, dead) machines."""
+    figures = []
+    for watch, most, what in (
+        (False, 1.15, "counting, alarm cleanup and downscaling"),
+        (True, 1.6, "everything watched"),
+    ):
+        calls = a_minute(watch=watch, minutes=minutes)
+        each = calls.total() / minutes
+        figures.append(
+            Figure(
+                what=f"calls for a run and minute, {what}",
+                figure=f"{each:.2f}",
+                target=f"≤ {most}",
+                met=each <= most,
+            )
+        )
+    for alive, dead in sizes:
+        calls = of_a_teardown(alive=alive, dead=dead)
+        registered = calls.work["ecs:DeregisterContainerInstance"]
+        least = fewest(alive=alive, dead=dead, registered=registered)
+        ratio = calls.work.total() / least
+        figures.append(
+            Figure(
+                what=f"calls in a teardown of {alive} machines and {dead} dead ones' alarms",
+                figure=f"{calls.work.total()} and {calls.polls.total()} polls; "
+                f"{ratio:.2f} times the fewest ({least})",
+                target="≤ 1.15 times",
+                met=ratio <= 1.15,
+            )
+        )
+    return figures
