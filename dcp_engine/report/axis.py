@@ -27,6 +27,8 @@ _STEPS: Final = (
     *(timedelta(days=days) for days in (1, 2, 4, 7, 14, 28, 56, 112)),
 )
 _DAY: Final = timedelta(days=1)
+# On a telephone, where a letter has the largest share of the drawing.
+_PERCENT_OF_A_LETTER: Final = 2.5
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,12 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
 
     percent: float
     label: str
+
+    @property
+    def leaning(self) -> str:
+        """At which end of the drawing the label would be cut off if it stood in its middle."""
+        half = len(self.label) * _PERCENT_OF_A_LETTER / 2
+        return "first" if self.percent < half else "last" if self.percent > 100 - half else ""
 
 
 class TimeAxis(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dcp_engine.report.axis import HEIGHT, WIDTH, Scale, TimeAxis
+from dcp_engine.report.axis import HEIGHT, WIDTH, Scale, Tick, TimeAxis
 
 NOON = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -62,6 +62,24 @@ def test_names_are_utc_wherever_a_moment_is_from() -> None:
     tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
     ours, theirs = axis(timedelta(hours=2)), axis(timedelta(hours=2), tokyo)
     assert ours.ticks() == theirs.ticks()
+
+
+@pytest.mark.parametrize(
+    ("percent", "label", "leaning"),
+    [
+        (1, "12:00", "first"),
+        (10, "12:00", ""),
+        (10, "1 Jan, 12:00:00", "first"),
+        (50, "1 Jan, 12:00:00", ""),
+        (90, "12:00", ""),
+        (95, "12:00", "last"),
+        (85, "1 Jan, 12:00:00", "last"),
+    ],
+)
+def test_a_label_leans_inwards_where_the_edge_would_cut_it(
+    percent: float, label: str, leaning: str
+) -> None:
+    assert Tick(percent=percent, label=label).leaning == leaning
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,12 @@ def test_every_table_says_what_its_columns_are_and_scrolls_by_keyboard(page: Pag
         assert cell.get("scope") in {"col", "row"}
 
 
+def test_none_of_its_own_markup_is_taken_for_text(page: Page, small_page: Page) -> None:
+    assert not re.search(r" (class|style|open)=&#3[49];", page.text)
+    assert len(small_page.all("tr", class_="move")) == 4
+    assert {text(e) for e in small_page.all("span", class_="first")} == {"1 Jan, 12:30"}
+
+
 def test_hostile_texts_are_only_texts(hostile_page: Page) -> None:
     assert "<script" not in hostile_page.text
     assert "<img" not in hostile_page.text
