@@ -195,13 +195,12 @@ def test_a_run_that_has_ended_says_how(small_page: Page) -> None:
         ],
         ["EXPORTED", "2030-01-01 16:00:00", "final", "", "every step has ended"],
     ]
-    assert small_page.rows("problems") == [
+    assert _problems(small_page) == [
         [
             "fleet-unreadable",
-            "2030-01-01 13:30:00",
-            "2030-01-01 13:40:00",
-            "10 minutes",
+            "2030-01-01 13:30:00 to 2030-01-01 13:40:00, 10 minutes",
             "AWS could not be asked about the fleet.",
+            "No longer so, after 10 minutes: AWS could not be asked about the fleet.",
         ]
     ]
     assert [row[:2] for row in small_page.rows("teardown")] == [
@@ -258,6 +257,19 @@ def test_left_out_events_and_problems_are_said_to_be(week: Picture) -> None:
     assert f"{count} events in all. 7 older ones are left out here" in text(page.section("events"))
     assert len(page.rows("events")) == pages._MOST_EVENTS
     assert f"Only the last 100 of {count + 1} are listed" in text(page.section("problems"))
+
+
+def _problems(page: Page) -> list[list[str]]:
+    (found,) = [e for e in page.section("problems").iter() if e.get("class") == "problems"]
+    return [[text(part) for part in problem] for problem in found]
+
+
+def test_what_is_wrong_has_the_whole_width_and_goes_on(week_page: Page) -> None:
+    assert not [e for e in week_page.section("problems").iter() if e.tag == "table"]
+    last = _problems(week_page)[-1]
+    assert last[1] == "2030-01-08 09:00:00 to now: it goes on, 3 hours"
+    assert last[2].startswith("In the last hour")
+    assert len(last) == 3
 
 
 def _luminance(colour: str) -> float:
