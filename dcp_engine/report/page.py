@@ -29,6 +29,7 @@ GENERATOR: Final = "dcp-engine report"
 # So much of each is as much as a person reads on a page; the file stays small however long a run
 # was.
 _MOST_EVENTS: Final = 500
+_FEW_EVENTS: Final = 40
 _MOST_MACHINES: Final = 250
 _MOST_PROBLEMS: Final = 100
 _MOST_WRONG_NOW: Final = 20
@@ -93,6 +94,7 @@ def _contents(picture: Picture) -> dict[str, Any]:
         "generator": GENERATOR,
         "width": WIDTH,
         "height": HEIGHT,
+        "few": _FEW_EVENTS,
         "longest": _LONGEST,
         "longest_problem": _LONGEST_PROBLEM,
         "run": run,

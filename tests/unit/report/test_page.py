@@ -107,6 +107,9 @@ def test_every_table_says_what_its_columns_are_and_scrolls_by_keyboard(page: Pag
         assert box.get("aria-label")
     boxes = [e for box in page.all("div", class_="scroll") for e in box.iter() if e.tag == "table"]
     assert boxes == page.all("table")
+    for table in page.all("table"):
+        assert table[0].tag == "caption"
+        assert text(table[0])
     for cell in page.all("th"):
         assert cell.get("scope") in {"col", "row"}
 
@@ -115,6 +118,21 @@ def test_none_of_its_own_markup_is_taken_for_text(page: Page, small_page: Page) 
     assert not re.search(r" (class|style|open)=&#3[49];", page.text)
     assert len(small_page.all("tr", class_="move")) == 4
     assert {text(e) for e in small_page.all("span", class_="first")} == {"1 Jan, 12:30"}
+
+
+def test_what_is_closed_on_a_screen_is_printed_but_for_hundreds_of_events(
+    small_page: Page, week_page: Page
+) -> None:
+    (printed,) = re.findall(r"@media print \{(.*?)\n\}", small_page.text, re.DOTALL)
+    shown = "details:not(.long)::details-content { content-visibility: visible;"
+    assert shown in printed
+    # Where a browser cannot show what is closed, it prints no heading of it either.
+    assert re.findall(r"(.*)\n.*details[^{]*\{ display: none; \}", printed) == [
+        "  @supports not selector(::details-content) {"
+    ]
+    assert not small_page.all("details", class_="long")
+    (many,) = week_page.all("details", class_="long")
+    assert "only printed if they are opened before" in text(many[0])
 
 
 def test_hostile_texts_are_only_texts(hostile_page: Page) -> None:
