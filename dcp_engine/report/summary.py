@@ -8,11 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from dcp_engine import __version__
-from dcp_engine.model import Ended, Names, Outcome, State
+from dcp_engine.model import Ended, Fleet, Machine, Names, Outcome, Run, State
 from dcp_engine.picture import Picture
+from dcp_engine.progress import dead_letters
 from dcp_engine.report.costs import Kind, kinds_of
 from dcp_engine.report.lives import Life, lives_of
 from dcp_engine.report.spans import ProblemSpan, StateSpan, problems_of, states_of
+from dcp_engine.status import fleet_status
 
 SCHEMA: Final = 1
 """It grows when a field goes or means something else, and not when one is added."""
@@ -133,7 +135,7 @@ def summary_of(picture: Picture) -> Summary:
             done=progress.done,
             left=progress.left,
             done_by_counts=progress.by_counts,
-            dead_letters=run.dead_letters,
+            dead_letters=dead_letters(run),
             per_hour=progress.rate,
             seconds_each=progress.job_time.total_seconds() if progress.job_time else None,
             ends_between=progress.ends,
@@ -152,16 +154,7 @@ def summary_of(picture: Picture) -> Summary:
             idle_dollars=money.idle,
             saved_dollars=money.saved,
         ),
-        fleets=tuple(
-            FleetSummary(
-                id=fleet.id,
-                started_at=fleet.start_time,
-                state=fleet.state,
-                target=fleet.target,
-                bid_dollars=fleet.bid,
-            )
-            for fleet in run.fleets
-        ),
+        fleets=tuple(_fleet(fleet, run, picture.machines) for fleet in run.fleets),
         states=tuple(states_of(run, picture.events)[-_MOST:]),
         problems=tuple(problems_of(run, picture.events)[-_MOST:]),
         steps=tuple(
@@ -178,6 +171,17 @@ def summary_of(picture: Picture) -> Summary:
         ),
         events=dict(sorted(Counter(event.kind for event in picture.events).items())),
         remarks=run.summary,
+    )
+
+
+def _fleet(fleet: Fleet, run: Run, machines: Sequence[Machine]) -> FleetSummary:
+    last = fleet_status(fleet, run, machines)
+    return FleetSummary(
+        id=fleet.id,
+        started_at=fleet.start_time,
+        state=last.state,
+        target=last.target,
+        bid_dollars=fleet.bid,
     )
 
 

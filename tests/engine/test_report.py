@@ -96,6 +96,7 @@ def test_at_the_end_of_a_run_its_account_lies_beside_its_logs(
         True,
     )
     assert (summary["machines"]["seen"], summary["machines"]["up"]) == (2, 0)
+    assert [(one["state"], one["target"]) for one in summary["fleets"]] == [("cancelled", 0)]
     again = monitor_file.parse(found["monitor.json"]["Body"].read().decode(), "monitor.json")
     assert again == monitor_file.read(launch.monitor_file)
     own, others = rig.split(launch)
