@@ -88,7 +88,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int | None
     queue: QueueStatus
     fleets: tuple[FleetStatus, ...]
-    machines_seen: int
+    machines_seen: int | None
     machines_ended_at: datetime | None
     observations: tuple[Observation, ...]
     summary: dict[str, str]
@@ -173,7 +173,7 @@ def status_of(
         if reading
         else QueueStatus(),
         fleets=tuple(fleet_status(fleet, run, machines) for fleet in run.fleets),
-        machines_seen=machines_seen,
+        machines_seen=machines_seen if machines_seen or run.machines_known else None,
         machines_ended_at=run.machines_ended_at,
         observations=run.observations,
         summary=run.summary,

@@ -38,10 +38,10 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
 class Machines(msgspec.Struct, frozen=True, kw_only=True):
     """The run's machines."""
 
-    seen: int
-    up: int
-    most_at_once: int
-    hours: float
+    seen: int | None
+    up: int | None
+    most_at_once: int | None
+    hours: float | None
     kinds: tuple[Kind, ...]
 
 
@@ -115,6 +115,7 @@ def summary_of(picture: Picture) -> Summary:
     """What there is to say of a run in short."""
     run, money, progress = picture.run, picture.money, picture.progress
     lives = lives_of(run, picture.machines, picture.numbers, picture.until)
+    looked = bool(lives) or run.machines_known
     return Summary(
         schema=SCHEMA,
         made_by=f"dcp-engine {__version__}",
@@ -141,9 +142,9 @@ def summary_of(picture: Picture) -> Summary:
             ends_between=progress.ends,
         ),
         machines=Machines(
-            seen=len(lives),
-            up=sum(life.machine.ended_at is None for life in lives),
-            most_at_once=most_at_once(lives),
+            seen=len(lives) if looked else None,
+            up=sum(life.machine.ended_at is None for life in lives) if looked else None,
+            most_at_once=most_at_once(lives) if looked else None,
             hours=money.machine_hours,
             kinds=kinds_of(picture, lives),
         ),

@@ -156,10 +156,11 @@ def test_what_turns_the_reading_direction_is_written_out(hostile_page: Page) -> 
 
 def test_what_is_not_known_is_called_so(empty_page: Page) -> None:
     facts = {text(fact[0]): text(fact[1]) for fact in empty_page.one("dl")}
-    for name in ("Jobs done", "Jobs left", "Dead letters", "Estimated cost", "Saved by shrinking"):
+    unknown = {"Jobs done", "Jobs left", "Dead letters", "Machines", "Machine-hours"}
+    for name in unknown | {"Estimated cost", "Idle machines", "Saved by shrinking"}:
         assert facts[name].startswith("unknown"), name
     assert "The queue was never counted" in text(empty_page.section("jobs"))
-    assert "No machine of the run was ever seen" in text(empty_page.section("machines"))
+    assert "its fleets were never seen" in text(empty_page.section("machines"))
     assert "Nothing was wrong" in text(empty_page.section("problems"))
     assert not empty_page.all("path", class_="line l1")
 

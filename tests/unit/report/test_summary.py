@@ -31,6 +31,17 @@ def test_the_dead_letters_of_a_run_that_works_are_those_counted_last() -> None:
     assert fact(seen, "Dead letters") == "37jobs that failed for good"
 
 
+def test_machines_that_nobody_could_ever_look_at_are_unknown() -> None:
+    never = of(fleets=(fleet(active=None, observed_at=None),))
+    found = summary_of(never).machines
+    assert (found.seen, found.up, found.most_at_once, found.hours) == (None, None, None, None)
+    assert (fact(never, "Machines"), fact(never, "Machine-hours")) == ("unknown", "unknown")
+    assert "its fleets were never seen" in text(Page(as_html(never)).section("machines"))
+    looked = of(fleets=(fleet(active=0), fleet(id="sfr-2", active=None)))
+    found = summary_of(looked).machines
+    assert (found.seen, found.up, found.most_at_once, found.hours) == (0, 0, 0, 0.0)
+
+
 def test_a_fleet_is_as_it_was_left_and_not_as_it_was_last_looked_at() -> None:
     assert [(f.state, f.target) for f in summary_of(of()).fleets] == [("active", 3)]
     accepted = Step(name="fleets", progress={"answers": {fleet().id: Cancelled.ACCEPTED.value}})
