@@ -19,6 +19,10 @@ from dcp_engine.status import fleet_status
 SCHEMA: Final = 1
 """It grows when a field goes or means something else, and not when one is added."""
 
+ON_REQUEST: Final = "on request"
+AT_THE_END: Final = "at the end of the teardown"
+"""When a summary was written: the teardown does it when all is done but the last look."""
+
 # The latest of each; a run that flaps for months is still read within a second.
 _MOST: Final = 500
 
@@ -83,6 +87,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     schema: int
     made_by: str
     made_at: datetime
+    written: str
     so_far: bool
     run_id: str
     app_name: str
@@ -111,8 +116,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
-def summary_of(picture: Picture) -> Summary:
-    """What there is to say of a run in short."""
+def summary_of(picture: Picture, *, at_the_end: bool = False) -> Summary:
+    """What there is to say of a run in short; with `at_the_end` in its teardown's own words."""
     run, money, progress = picture.run, picture.money, picture.progress
     lives = lives_of(run, picture.machines, picture.numbers, picture.until)
     looked = bool(lives) or run.machines_known
@@ -120,6 +125,7 @@ def summary_of(picture: Picture) -> Summary:
         schema=SCHEMA,
         made_by=f"dcp-engine {__version__}",
         made_at=picture.at,
+        written=AT_THE_END if at_the_end else ON_REQUEST,
         so_far=run.live,
         run_id=run.id,
         app_name=run.names.app_name,

@@ -82,7 +82,7 @@ def prices(since: datetime, until: datetime) -> list[Bucket]:
     found = []
     for type_ in TYPES:
         for place, zone in enumerate(ZONES):
-            moments = range(math.ceil((until - since) / (6 * HOUR)) + 1)
+            moments = range((until - since) // (6 * HOUR) + 1)
             found += [
                 seen(
                     since + n * 6 * HOUR,

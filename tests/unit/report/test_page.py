@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from dcp_engine.model import Outcome, State
+from dcp_engine.model import Outcome, State, Step
 from dcp_engine.picture import Picture, picture
 from dcp_engine.report import page as pages
 from dcp_engine.report.page import GENERATOR, as_html
@@ -249,12 +249,21 @@ def test_a_released_run_tells_nothing_of_afterwards() -> None:
 
 
 def test_the_report_that_the_teardown_writes_says_that_it_is_not_the_last_word() -> None:
-    steps = pictures.small().run.steps[:-1]
+    steps = (*pictures.small().run.steps[:-1], Step(name="report"), Step(name="last-look"))
     run = pictures.ended_run(START + timedelta(hours=1), state=State.TEARDOWN, steps=steps)
     now = START + timedelta(hours=1)
-    page = Page(as_html(picture(run, machines=[], events=[], numbers=[], now=now)))
-    assert "The work is over: completed with 3 dead letters." in text(page.one("header"))
-    assert "the last look for machines comes after it" in text(page.section("teardown"))
+    seen = picture(run, machines=[], events=[], numbers=[], now=now)
+    page = Page(as_html(seen, at_the_end=True))
+    head = text(page.one("header"))
+    assert "taken down completed with 3 dead letters, on 2030-01-01 13:00:00 UTC" in head
+    assert "as the last step of the teardown, when everything had ended but the last look;" in head
+    assert "so far" not in page.text
+    assert [row[:2] for row in page.rows("teardown")][-2:] == [
+        ["report", "this report"],
+        ["last-look", "comes next"],
+    ]
+    assert Page(as_html(seen)).rows("teardown")[-1][1] == "not yet"
+    assert "The teardown is not over" in as_html(seen)
 
 
 def test_thinned_out_bars_are_said_to_be(week: Picture) -> None:
