@@ -181,7 +181,7 @@ def test_a_run_that_lives_says_so_far_and_when(week_page: Page) -> None:
     assert "so far" in text(week_page.all("title")[0])
     wrong = text(week_page.section("wrong"))
     assert wrong.startswith(
-        "What is wrong now jobs-come-back since 2030-01-08 09:00:00: In the last"
+        "What is wrong now jobs-coming-back since 2030-01-08 09:00:00: Jobs of Exp1 come back"
     )
 
 
@@ -296,7 +296,7 @@ def test_what_is_wrong_has_the_whole_width_and_goes_on(week_page: Page) -> None:
     assert not [e for e in week_page.section("problems").iter() if e.tag == "table"]
     last = _problems(week_page)[-1]
     assert last[1] == "2030-01-08 09:00:00 to now: it goes on, 3 hours"
-    assert last[2].startswith("In the last hour")
+    assert last[2].startswith("Jobs of Exp1 come back to the queue: since 11:00 UTC 396 were")
     assert len(last) == 3
 
 
