@@ -233,6 +233,8 @@ class Drive:
     ) -> None:
         """Begin, reword or end problems; beginnings and ends are events, rewordings are not.
 
+        The end has the last words in its data, since the beginning has only the first.
+
         One that needs a person now, and did not before, is told as if it began.
 
         What they are `because` of, its `change` and the wishes it carries out are written in the
@@ -250,7 +252,13 @@ class Drive:
                         del present[name]
                         lasted = round((now - old.since).total_seconds())
                         text = _moot(old) if moot else _over(old, lasted)
-                        events.append(("problem-over", text, {"problem": name, "s": lasted}))
+                        events.append(
+                            (
+                                "problem-over",
+                                text,
+                                {"problem": name, "s": lasted, "text": old.text},
+                            )
+                        )
                     continue
                 wanted = (
                     said if isinstance(said, Problem) else Problem(name=name, since=now, text=said)

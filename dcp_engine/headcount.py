@@ -20,15 +20,16 @@ _FRESH: Final = timedelta(minutes=20)
 class Headcount(msgspec.Struct, frozen=True, kw_only=True):
     """The machines of a run at one moment; None for what is not known.
 
+    Where nobody could ever look at its fleets, nothing is.
     `idle` are those up whose processor did nothing when it was last measured, `unnamed` those up
     without a name, `reasons` why machines ended, the most frequent first.
     """
 
-    seen: int = 0
-    up: int = 0
+    seen: int | None = None
+    up: int | None = None
     idle: int | None = None
     unnamed: int | None = None
-    ended: int = 0
+    ended: int | None = None
     reasons: tuple[tuple[str, int], ...] = ()
 
 
@@ -36,6 +37,8 @@ def headcount(
     run: Run, machines: Sequence[Machine], numbers: Mapping[str, Sequence[Bucket]], now: datetime
 ) -> Headcount:
     """Count a run's machines; `numbers` are those over time, by subject."""
+    if not machines and not run.machines_known:
+        return Headcount()
     alive = up(run, machines)
     here = {machine.instance_id for machine in alive}
     ended = [machine for machine in machines if machine.instance_id not in here]

@@ -408,6 +408,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         counts = [fleet.active for fleet in self.fleets]
         return None if None in counts else sum(count for count in counts if count is not None)
 
+    @property
+    def machines_known(self) -> bool:
+        """Whether any look has ever told how many machines are in its fleets, none among that."""
+        looked = any(fleet.active is not None for fleet in self.fleets)
+        return looked or self.machines_seen or self.machines_ended_at is not None
+
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
 

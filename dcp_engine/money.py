@@ -37,7 +37,7 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     `saved` what the machines would have cost that were not replaced because work ran out.
     """
 
-    machine_hours: float = 0.0
+    machine_hours: float | None = None
     cost: float | None = None
     bound: float | None = None
     idle_hours: float | None = None
@@ -62,14 +62,14 @@ def money_of(
     """What a run has cost so far; `numbers` are all that is kept, by subject."""
     bids = {fleet.id: fleet.bid for fleet in run.fleets}
     lives = [_life(run, machine, numbers, bids.get(machine.fleet_id), now) for machine in machines]
-    looked = bool(machines) or any(fleet.observed_at is not None for fleet in run.fleets)
+    looked = bool(machines) or run.machines_known
     cost = _cost(lives) if looked else None
     billed = _hours(life.billed for life in lives)
     each = cost / billed if cost is not None and billed else None
     idle_hours = _idle_hours(lives)
     saved_hours = _saved_hours(run, numbers.get(series.RUN, ()), now)
     return Money(
-        machine_hours=_hours(life.up for life in lives),
+        machine_hours=_hours(life.up for life in lives) if looked else None,
         cost=cost,
         bound=_bound(lives) if looked else None,
         idle_hours=idle_hours,

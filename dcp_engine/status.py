@@ -88,7 +88,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int | None
     queue: QueueStatus
     fleets: tuple[FleetStatus, ...]
-    machines_seen: int
+    machines_seen: int | None
     machines_ended_at: datetime | None
     observations: tuple[Observation, ...]
     summary: dict[str, str]
@@ -172,8 +172,8 @@ def status_of(
         )
         if reading
         else QueueStatus(),
-        fleets=tuple(_fleet(fleet, run, machines) for fleet in run.fleets),
-        machines_seen=machines_seen,
+        fleets=tuple(fleet_status(fleet, run, machines) for fleet in run.fleets),
+        machines_seen=machines_seen if machines_seen or run.machines_known else None,
         machines_ended_at=run.machines_ended_at,
         observations=run.observations,
         summary=run.summary,
@@ -195,7 +195,8 @@ def status_of(
     )
 
 
-def _fleet(fleet: Fleet, run: Run, machines: list[Machine]) -> FleetStatus:
+def fleet_status(fleet: Fleet, run: Run, machines: Iterable[Machine]) -> FleetStatus:
+    """A fleet as it stands by what is recorded last: by the teardown, where that has begun."""
     if run.machines_ended_at is not None:
         return FleetStatus(id=fleet.id, state="cancelled", target=0, fulfilled=0.0, active=0)
     own = [machine for machine in machines if machine.fleet_id == fleet.id]

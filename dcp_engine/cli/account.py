@@ -17,8 +17,11 @@ def account(out: Terminal, app: App, run: Run) -> None:
     )
     out.say(f"  ended     {words.moment(status.state_since)}")
     ended = "; none runs any more" if run.machines_ended_at else ""
-    seen = counted(status.machines_seen, "was", "were")
-    out.say(f"  machines  {seen} seen in its fleets{ended}")
+    if status.machines_seen is None:
+        seen = "not known: its fleets were never seen"
+    else:
+        seen = f"{counted(status.machines_seen, 'was', 'were')} seen in its fleets"
+    out.say(f"  machines  {seen}{ended}")
     if status.dead_letters:
         failed = counted(status.dead_letters, "job")
         out.say(f"  jobs      {failed} failed too often and went to the dead-letter queue")

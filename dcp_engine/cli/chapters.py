@@ -224,7 +224,7 @@ class _Problems:
         ends = list(dict.fromkeys(end.id if end else "" for _, end in spells))
         last = spells[-1][1]
         name = group[0].data.get("problem")
-        what = _gist(group[-1].text) if last else group[-1].text
+        what = _gist(_last_words(group[-1], last)) if last else group[-1].text
         lasted = ""
         if len(ends) > 1:
             began = {end.id if end else "": event.at for event, end in reversed(spells)}
@@ -243,6 +243,12 @@ class _Problems:
             who=PROBLEM,
             text=f"{lead}: {what}" if lead else what,
         )
+
+
+def _last_words(begun: Event, over: Event) -> str:
+    """What was wrong, as it was said last; the end of one of long ago does not tell."""
+    said = over.data.get("text")
+    return said if isinstance(said, str) else begun.text
 
 
 def _unlike(ends: Sequence[Event | None]) -> list[Event]:

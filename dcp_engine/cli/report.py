@@ -133,6 +133,8 @@ def _progress(picture: Picture, now: datetime) -> str:
 
 def _machines(status: Status, picture: Picture, now: datetime) -> str:
     count = headcount(picture.run, picture.machines, picture.numbers, now)
+    if status.machines_seen is None:
+        return figures.UNKNOWN
     facts = [figures.machines(count), figures.ended(count)] if count.seen else []
     return "; ".join([*filter(None, facts), f"{status.machines_seen} seen so far"])
 

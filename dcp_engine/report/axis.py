@@ -5,12 +5,13 @@ wide and HEIGHT high, and what is written beside it stands at a percentage.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, takewhile
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from dcp_engine.report import words
 from dcp_engine.series import start_of
@@ -27,13 +28,35 @@ _STEPS: Final = (
     *(timedelta(days=days) for days in (1, 2, 4, 7, 14, 28, 56, 112)),
 )
 _DAY: Final = timedelta(days=1)
+# On a telephone, where a letter has the largest share of the drawing.
+_PERCENT_OF_A_LETTER: Final = 2.5
+# A letter and the drawing in the narrowest of its widths, in CSS pixels; report.css has where one
+# width ends and the next begins.
+_LETTER: Final = 7.5
+_SPACE: Final = 8.0
+_WIDTHS: Final = {"narrow": 250, "middle": 400, "broad": 680}
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
-    """A name at the edge. `percent` counts from the left, or from the top."""
+    """A name at the edge. `percent` counts from the left, or from the top.
+
+    `hidden` are the widths of the page at which it would lie on another one.
+    """
 
     percent: float
     label: str
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> str:
+        """What report.css needs to know of it."""
+        return " ".join(filter(None, [self.leaning, *(f"not-{width}" for width in self.hidden)]))
+
+    @property
+    def leaning(self) -> str:
+        """At which end of the drawing the label would be cut off if it stood in its middle."""
+        half = len(self.label) * _PERCENT_OF_A_LETTER / 2
+        return "first" if self.percent < half else "last" if self.percent > 100 - half else ""
 
 
 class TimeAxis(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +86,33 @@ class TimeAxis(msgspec.Struct, frozen=True, kw_only=True):
         step = self.step(_MOST_TICKS)
         first = start_of(self.start, step) + step
         moments = list(takewhile(lambda at: at < self.end, (first + step * n for n in count())))
-        return tuple(
+        ticks = [
             Tick(percent=self.x(at) * 100 / WIDTH, label=_label(at, before, step))
             for before, at in zip([None, *moments], moments, strict=False)
+        ]
+        shown = {width: _with_room(ticks, pixels) for width, pixels in _WIDTHS.items()}
+        return tuple(
+            replace(tick, hidden=tuple(width for width in shown if tick not in shown[width]))
+            for tick in ticks
         )
+
+
+def _with_room(ticks: Sequence[Tick], pixels: int) -> list[Tick]:
+    """Those whose labels do not lie on each other, the longest first: they have the dates."""
+    shown: list[Tick] = []
+    for tick in sorted(ticks, key=lambda tick: -len(tick.label)):
+        start, end = _place(tick, pixels)
+        others = (_place(other, pixels) for other in shown)
+        if all(end + _SPACE <= left or right + _SPACE <= start for left, right in others):
+            shown.append(tick)
+    return shown
+
+
+def _place(tick: Tick, pixels: int) -> tuple[float, float]:
+    """From where to where its label goes."""
+    at, long = tick.percent * pixels / 100, len(tick.label) * _LETTER
+    start = at - {"first": 0.0, "last": long}.get(tick.leaning, long / 2)
+    return start, start + long
 
 
 def _label(at: datetime, before: datetime | None, step: timedelta) -> str:

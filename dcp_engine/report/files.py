@@ -23,11 +23,11 @@ def files_of(picture: Picture) -> tuple[File, ...]:
     """Everything that is written beside a run's logs, the report last."""
     return (
         _json("monitor.json", monitor_file.document(picture.run)),
-        _json("summary.json", summary_of(picture).as_json()),
+        _json("summary.json", summary_of(picture, at_the_end=True).as_json()),
         File(
             name="report.html",
             content_type="text/html; charset=utf-8",
-            body=as_html(picture).encode(),
+            body=as_html(picture, at_the_end=True).encode(),
         ),
     )
 

@@ -26,9 +26,13 @@ from dcp_engine.words import counted, ending
 GENERATOR: Final = "dcp-engine report"
 """What the page calls itself, by which a later one knows that it may take its place."""
 
+# The steps of the teardown that write the report, and that come after it.
+_STEP: Final = "report"
+_LAST_STEP: Final = "last-look"
 # So much of each is as much as a person reads on a page; the file stays small however long a run
 # was.
 _MOST_EVENTS: Final = 500
+_FEW_EVENTS: Final = 40
 _MOST_MACHINES: Final = 250
 _MOST_PROBLEMS: Final = 100
 _MOST_WRONG_NOW: Final = 20
@@ -49,8 +53,11 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     named: bool
 
 
-def as_html(picture: Picture) -> str:
-    """The report as one HTML file, always the same for the same picture."""
+def as_html(picture: Picture, *, at_the_end: bool = False) -> str:
+    """The report as one HTML file, always the same for the same picture.
+
+    With `at_the_end` it is that which the teardown writes of a run that is about to end.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcp_engine.report"),
         autoescape=True,
@@ -70,7 +77,9 @@ def as_html(picture: Picture) -> str:
         "counted": counted,
         "shortened": words.shortened,
     }
-    page: str = environment.get_template("report.html").render(**_contents(picture))
+    page: str = environment.get_template("report.html").render(
+        **_contents(picture, at_the_end=at_the_end)
+    )
     return page
 
 
@@ -81,8 +90,9 @@ def _to_be_seen(value: object) -> object:
     )
 
 
-def _contents(picture: Picture) -> dict[str, Any]:
-    run, summary = picture.run, summary_of(picture)
+def _contents(picture: Picture, *, at_the_end: bool) -> dict[str, Any]:
+    run, summary = picture.run, summary_of(picture, at_the_end=at_the_end)
+    open_steps = [step.name for step in run.steps if step.ended is None and step.name != _STEP]
     lives = lives_of(run, picture.machines, picture.numbers, picture.until)
     axis = _axis(picture, lives)
     events = _events(picture.events)
@@ -93,6 +103,12 @@ def _contents(picture: Picture) -> dict[str, Any]:
         "generator": GENERATOR,
         "width": WIDTH,
         "height": HEIGHT,
+        "so_far": run.live and not at_the_end,
+        "copy": run.live and at_the_end,
+        "report_step": _STEP,
+        "last_step": _LAST_STEP,
+        "open_steps": ["the last look" if name == _LAST_STEP else name for name in open_steps],
+        "few": _FEW_EVENTS,
         "longest": _LONGEST,
         "longest_problem": _LONGEST_PROBLEM,
         "run": run,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from dcp_engine.model import Event, Run, State
 
@@ -19,7 +20,7 @@ class StateSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """Something was wrong; `end` is None while it is."""
+    """Something was wrong; `end` is None while it is, `text` how it was said last."""
 
     name: str
     text: str
@@ -54,9 +55,14 @@ def problems_of(run: Run, events: Sequence[Event]) -> list[ProblemSpan]:
             if name not in open_now:
                 open_now[name] = len(found)
                 found.append(ProblemSpan(name=name, text=event.text, start=event.at))
+            else:
+                place = open_now[name]
+                found[place] = replace(found[place], text=event.text)
         elif event.kind == "problem-over" and name in open_now:
             place = open_now.pop(name)
-            found[place] = msgspec.structs.replace(found[place], end=event.at, ended=event.text)
+            text = event.data.get("text")
+            last = text if isinstance(text, str) else found[place].text
+            found[place] = replace(found[place], text=last, end=event.at, ended=event.text)
     for problem in run.problems:
         now = ProblemSpan(name=problem.name, text=problem.text, start=problem.since)
         if problem.name in open_now:

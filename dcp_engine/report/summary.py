@@ -8,14 +8,20 @@ from typing import Any, Final
 import msgspec
 
 from dcp_engine import __version__
-from dcp_engine.model import Ended, Names, Outcome, State
+from dcp_engine.model import Ended, Fleet, Machine, Names, Outcome, Run, State
 from dcp_engine.picture import Picture
+from dcp_engine.progress import dead_letters
 from dcp_engine.report.costs import Kind, kinds_of
 from dcp_engine.report.lives import Life, lives_of
 from dcp_engine.report.spans import ProblemSpan, StateSpan, problems_of, states_of
+from dcp_engine.status import fleet_status
 
 SCHEMA: Final = 1
 """It grows when a field goes or means something else, and not when one is added."""
+
+ON_REQUEST: Final = "on request"
+AT_THE_END: Final = "at the end of the teardown"
+"""When a summary was written: the teardown does it when all is done but the last look."""
 
 # The latest of each; a run that flaps for months is still read within a second.
 _MOST: Final = 500
@@ -36,10 +42,10 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
 class Machines(msgspec.Struct, frozen=True, kw_only=True):
     """The run's machines."""
 
-    seen: int
-    up: int
-    most_at_once: int
-    hours: float
+    seen: int | None
+    up: int | None
+    most_at_once: int | None
+    hours: float | None
     kinds: tuple[Kind, ...]
 
 
@@ -81,6 +87,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     schema: int
     made_by: str
     made_at: datetime
+    written: str
     so_far: bool
     run_id: str
     app_name: str
@@ -109,14 +116,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
-def summary_of(picture: Picture) -> Summary:
-    """What there is to say of a run in short."""
+def summary_of(picture: Picture, *, at_the_end: bool = False) -> Summary:
+    """What there is to say of a run in short; with `at_the_end` in its teardown's own words."""
     run, money, progress = picture.run, picture.money, picture.progress
     lives = lives_of(run, picture.machines, picture.numbers, picture.until)
+    looked = bool(lives) or run.machines_known
     return Summary(
         schema=SCHEMA,
         made_by=f"dcp-engine {__version__}",
         made_at=picture.at,
+        written=AT_THE_END if at_the_end else ON_REQUEST,
         so_far=run.live,
         run_id=run.id,
         app_name=run.names.app_name,
@@ -133,15 +142,15 @@ def summary_of(picture: Picture) -> Summary:
             done=progress.done,
             left=progress.left,
             done_by_counts=progress.by_counts,
-            dead_letters=run.dead_letters,
+            dead_letters=dead_letters(run),
             per_hour=progress.rate,
             seconds_each=progress.job_time.total_seconds() if progress.job_time else None,
             ends_between=progress.ends,
         ),
         machines=Machines(
-            seen=len(lives),
-            up=sum(life.machine.ended_at is None for life in lives),
-            most_at_once=most_at_once(lives),
+            seen=len(lives) if looked else None,
+            up=sum(life.machine.ended_at is None for life in lives) if looked else None,
+            most_at_once=most_at_once(lives) if looked else None,
             hours=money.machine_hours,
             kinds=kinds_of(picture, lives),
         ),
@@ -152,16 +161,7 @@ def summary_of(picture: Picture) -> Summary:
             idle_dollars=money.idle,
             saved_dollars=money.saved,
         ),
-        fleets=tuple(
-            FleetSummary(
-                id=fleet.id,
-                started_at=fleet.start_time,
-                state=fleet.state,
-                target=fleet.target,
-                bid_dollars=fleet.bid,
-            )
-            for fleet in run.fleets
-        ),
+        fleets=tuple(_fleet(fleet, run, picture.machines) for fleet in run.fleets),
         states=tuple(states_of(run, picture.events)[-_MOST:]),
         problems=tuple(problems_of(run, picture.events)[-_MOST:]),
         steps=tuple(
@@ -178,6 +178,17 @@ def summary_of(picture: Picture) -> Summary:
         ),
         events=dict(sorted(Counter(event.kind for event in picture.events).items())),
         remarks=run.summary,
+    )
+
+
+def _fleet(fleet: Fleet, run: Run, machines: Sequence[Machine]) -> FleetSummary:
+    last = fleet_status(fleet, run, machines)
+    return FleetSummary(
+        id=fleet.id,
+        started_at=fleet.start_time,
+        state=last.state,
+        target=last.target,
+        bid_dollars=fleet.bid,
     )
 
 

@@ -83,19 +83,25 @@ def test_at_the_end_of_a_run_its_account_lies_beside_its_logs(
     assert ending(run) == (Ended.DONE, key)
     assert found["report.html"]["ContentType"] == "text/html; charset=utf-8"
     page = Page(found["report.html"]["Body"].read().decode())
-    assert "The work is over: completed." in text(page.one("header"))
+    head = text(page.one("header"))
+    assert "taken down completed, on " in head
+    assert "everything had ended but the last look;" in head
+    assert "so far" not in head + text(page.all("title")[0])
     ends = {row[0]: row[1] for row in page.rows("teardown")}
-    assert {name for name, ended in ends.items() if ended == "not yet"} == {"report", "last-look"}
+    assert (ends["report"], ends["last-look"]) == ("this report", "comes next")
+    assert "not yet" not in ends.values()
     assert len(ends) == 11
     machines = page.rows("machines")
     assert sum(int(row[1]) for row in machines) == len(launch.instance_ids) == 2
     summary = json.loads(found["summary.json"]["Body"].read())
-    assert (summary["run_id"], summary["outcome"], summary["so_far"]) == (
-        run.id,
-        "completed",
+    assert (summary["run_id"], summary["outcome"]) == (run.id, "completed")
+    assert (summary["written"], summary["so_far"], summary["ended_at"]) == (
+        "at the end of the teardown",
         True,
+        None,
     )
     assert (summary["machines"]["seen"], summary["machines"]["up"]) == (2, 0)
+    assert [(one["state"], one["target"]) for one in summary["fleets"]] == [("cancelled", 0)]
     again = monitor_file.parse(found["monitor.json"]["Body"].read().decode(), "monitor.json")
     assert again == monitor_file.read(launch.monitor_file)
     own, others = rig.split(launch)
@@ -174,7 +180,7 @@ def test_what_does_not_pass_is_tried_for_a_day(aws: SimulatedAws, rig: Rig, tmp_
 def test_a_page_that_cannot_be_made_is_no_reason_to_wait(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> dict[str, Any]:
+    def broken(*_: object, **__: object) -> dict[str, Any]:
         raise ZeroDivisionError("by no machines at all")
 
     monkeypatch.setattr(pages, "_contents", broken)
@@ -266,6 +272,7 @@ def test_a_plugins_step_that_never_ends_delays_it_for_an_hour_at_most(
     assert step._PATIENCE <= rig.clock.now() - began < timedelta(hours=1, minutes=5)
     page = Page(written(aws, run)["report.html"]["Body"].read().decode())
     assert {row[0]: row[1] for row in page.rows("teardown")}["for-ever"] == "not yet"
+    assert "everything had ended but for-ever, the last look;" in text(page.one("header"))
 
 
 def test_a_released_run_writes_nothing_into_the_bucket(

@@ -44,13 +44,18 @@ def test_what_was_not_mended_is_not_said_to_be(
     run = rig.until_state(rig.register(launch).run, State.RUNNING)
     aws.faults.add("sqs:*", Fault.DENIED, times=None)
     rig.clock.advance(60)
-    assert rig.tick(run).run.problem("queue-unreadable")
+    first = rig.tick(run).run.problem("queue-unreadable")
+    aws.faults.clear()
+    aws.faults.add("sqs:*", Fault.INTERNAL, times=None)
+    rig.clock.advance(60)
+    last = rig.tick(run).run.problem("queue-unreadable")
+    assert first and last
+    assert first.text != last.text
     rig.ask(run, wish)
     rig.tick(run)
-    over = [e.text for e in rig.events(run, "problem-over") if "queue" in e.data["problem"]]
-    assert [text.startswith("This does not matter any more: The jobs in") for text in over] == [
-        True
-    ]
+    (over,) = [e for e in rig.events(run, "problem-over") if "queue" in e.data["problem"]]
+    assert over.text.startswith("This does not matter any more: The jobs in")
+    assert over.data["text"] == last.text
 
 
 def test_an_aws_that_answers_too_slowly_is_one_problem_and_not_news_at_every_tick(

@@ -60,6 +60,8 @@ def cpu(percent: float, *, since: int, until: int) -> list[Bucket]:
 def test_a_run_whose_machines_were_never_looked_at_has_no_known_cost() -> None:
     never = run(fleets=(fleet(observed_at=None, active=None),))
     assert money(of=never) == Money()
+    seen_itself_only = run(fleets=(fleet(active=None),))
+    assert money(of=seen_itself_only) == Money()
 
 
 def test_a_run_without_a_machine_has_cost_nothing() -> None:
@@ -262,8 +264,10 @@ def test_nothing_is_negative_and_nothing_exceeds_what_holds_it(
     if now.idle is not None:
         assert now.cost is not None
         assert now.idle <= now.cost * rounding
+    assert now.machine_hours is not None
     assert now.idle_hours is None or now.idle_hours <= now.machine_hours * rounding
     later = money(*roll, prices=in_order, of=bidding(bid=bid), now=at(121), numbers=numbers)
+    assert later.machine_hours is not None
     assert later.machine_hours >= now.machine_hours
     assert (
         later.machine_hours - now.machine_hours

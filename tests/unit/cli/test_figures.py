@@ -20,7 +20,7 @@ from dcp_engine.series import Bucket, Sample, Spread
 from dcp_engine.store.protocol import Commit
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.cli.conftest import ELSEWHERE
-from tests.unit.runs import FLEET_ID, START, run
+from tests.unit.runs import FLEET_ID, START, fleet, run
 
 Invoke = Callable[..., Result]
 MINUTE = timedelta(minutes=1)
@@ -118,7 +118,11 @@ def test_machines_are_counted() -> None:
 def test_what_is_not_known_of_machines_is_not_none_of_them() -> None:
     found = headcount(run(State.RUNNING), [machine(1, name=None)], {}, START)
     assert (found.up, found.idle, found.unnamed) == (1, None, None)
-    assert headcount(run(State.RUNNING), [], {}, START) == Headcount(idle=0, unnamed=0)
+    assert headcount(run(State.RUNNING), [], {}, START) == Headcount(
+        seen=0, up=0, idle=0, unnamed=0, ended=0
+    )
+    never = run(State.RUNNING, fleets=(fleet(active=None, observed_at=None),))
+    assert headcount(never, [], {}, START) == Headcount(seen=None, up=None, ended=None)
     over = run(State.TEARDOWN, machines_ended_at=START)
     assert headcount(over, [machine(1)], {}, START).up == 0
 
@@ -191,6 +195,20 @@ def test_programs_are_told_too(invoke: Invoke) -> None:
     [duty] = found["duties"]
     assert (duty["name"], duty["failures"]) == ("downscale", 0)
     assert json.loads(invoke("status", "--json").stdout) == [found]
+
+
+def test_machines_that_nobody_could_ever_look_at_are_not_none(
+    invoke: Invoke, store: SqliteStore
+) -> None:
+    fleets = (fleet(active=None, observed_at=None),)
+    store.insert_run(run(State.RUNNING, fleets=fleets), [], [])
+    found = json.loads(invoke("status", "Exp1", "--json").stdout)
+    names = ("machines_seen", "machines_up", "machines_idle", "machines_unnamed", "machines_ended")
+    assert [found[name] for name in names] == [None] * 5
+    assert found["money"] == dict.fromkeys(found["money"])
+    assert "  machines    not known yet\n" in invoke("status", "Exp1").stdout
+    [listed] = json.loads(invoke("list", "--json").stdout)
+    assert listed["machines_seen"] is None
 
 
 def test_every_key_is_described(invoke: Invoke, store: SqliteStore) -> None:

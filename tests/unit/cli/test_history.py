@@ -48,6 +48,13 @@ def over(number: int, text: str = "No longer so, after a while: x.", name: str =
     return event(number, "problem-over", text, problem=name)
 
 
+def test_a_problem_that_is_over_is_told_as_it_was_said_last() -> None:
+    end = over(9)
+    assert told(problem(0, "1 job failed. Look."), end)[0][1].endswith(": 1 job failed.")
+    end.data["text"] = "37 jobs failed. Look."
+    assert told(problem(0, "1 job failed. Look."), end)[0][1].endswith(": 37 jobs failed.")
+
+
 def test_the_story_in_the_docs_is_what_is_printed(invoke: Invoke, add: Add) -> None:
     events = tale()
     held = run(State.EXPORTED, id="Exp1-15fc5ebf", outcome=Outcome.COMPLETED)

@@ -9,11 +9,16 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from dcp_engine import series
+from dcp_engine.builtin.troubles.scene import Scene
+from dcp_engine.builtin.troubles.table import TABLE
+from dcp_engine.builtin.troubles.work import coming_back
+from dcp_engine.defaults import Settings
 from dcp_engine.model import (
     Ended,
     Event,
     Identities,
     Machine,
+    Observation,
     Outcome,
     Problem,
     Reading,
@@ -22,8 +27,10 @@ from dcp_engine.model import (
     Step,
 )
 from dcp_engine.picture import Picture, picture
+from dcp_engine.progress import DEAD_LETTERS
 from dcp_engine.series import RUN, Bucket, Spread
 from tests.unit.runs import FLEET_ID, START, fleet, run
+from tests.unit.troubles.scenes import work
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
@@ -82,7 +89,7 @@ def prices(since: datetime, until: datetime) -> list[Bucket]:
     found = []
     for type_ in TYPES:
         for place, zone in enumerate(ZONES):
-            moments = range(math.ceil((until - since) / (6 * HOUR)) + 1)
+            moments = range((until - since) // (6 * HOUR) + 1)
             found += [
                 seen(
                     since + n * 6 * HOUR,
@@ -201,27 +208,51 @@ def week(machines: int = 1000) -> Picture:
         *prices(START - HOUR, now),
         *(bucket for life in lives for bucket in _cpu(rng, life, now)),
     ]
-    problem = Problem(
-        name="jobs-come-back",
-        since=now - 3 * HOUR,
-        text="In the last hour 812 jobs were handed out and 402 were done: the visibility timeout "
-        "may be shorter than a job takes. Look at the longest job in the logs, and set the "
-        "timeout of Exp1Queue above it.",
-        needs_person=True,
-    )
-    return picture(
-        run(
-            State.RUNNING,
-            state_since=START + 4 * MINUTE,
-            fleets=(fleet(target=machines // 5, fulfilled=float(machines // 5), bid=0.15),),
-            reading=Reading(visible=6210, in_flight=machines // 5, delayed=0, at=now),
-            problems=(problem,),
+    held = run(
+        State.RUNNING,
+        state_since=START + 4 * MINUTE,
+        fleets=(
+            fleet(
+                target=machines // 5,
+                fulfilled=float(machines // 5),
+                active=machines // 5,
+                bid=0.15,
+            ),
         ),
+        reading=Reading(visible=6210, in_flight=machines // 5, delayed=0, at=now),
+        identities=Identities(
+            queue_created_at=START,
+            queue_visibility=10 * MINUTE,
+            dead_letter_queue_arn="arn:aws:sqs:us-east-1:123456789012:Exp1Dead",
+        ),
+        observations=(Observation(name=DEAD_LETTERS, value=37.0, unit="jobs", at=now),),
+    )
+    problem = _coming_back(held, lives, now)
+    return picture(
+        replace(held, problems=(problem,)),
         machines=lives,
         events=sorted(_happenings(rng, problem, now), key=lambda event: event.at),
         numbers=numbers,
         now=now,
     )
+
+
+def _coming_back(held: Run, lives: Sequence[Machine], now: datetime) -> Problem:
+    """Every second job of the last hours came back, in the words of the duty that finds it."""
+    later = now - 2 * HOUR - START
+    lately = work(0, 121, rate=3.3, received=6.6, in_flight=200)
+    words = coming_back(
+        Scene(
+            run=held,
+            now=now,
+            settings=Settings(),
+            numbers=[replace(bucket, at=bucket.at + later) for bucket in lately],
+            machines=lives,
+        )
+    )
+    assert isinstance(words, str)
+    (row,) = [row for row in TABLE if row.found is coming_back]
+    return Problem(name=row.name, since=now - 3 * HOUR, text=words)
 
 
 def _lives(rng: random.Random, machines: int, now: datetime) -> Iterable[Machine]:
@@ -266,7 +297,7 @@ def _counts(
                 cluster_cpu=78 + 12 * wave + rng.random() * 8,
                 cluster_memory=55 + 5 * wave + rng.random() * 4,
                 deleted=3.3 + wave / 2 + rng.random(),
-                received=3.6 + wave / 2 + rng.random(),
+                received=(6.6 if now - at < 4 * HOUR else 3.6) + wave / 2 + rng.random(),
             )
 
 

@@ -1,10 +1,11 @@
 """Where moments and numbers stand."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 
-from dcp_engine.report.axis import HEIGHT, WIDTH, Scale, TimeAxis
+from dcp_engine.report.axis import _WIDTHS, HEIGHT, WIDTH, Scale, Tick, TimeAxis
 
 NOON = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -62,6 +63,44 @@ def test_names_are_utc_wherever_a_moment_is_from() -> None:
     tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
     ours, theirs = axis(timedelta(hours=2)), axis(timedelta(hours=2), tokyo)
     assert ours.ticks() == theirs.ticks()
+
+
+@pytest.mark.parametrize(
+    ("percent", "label", "leaning"),
+    [
+        (1, "12:00", "first"),
+        (10, "12:00", ""),
+        (10, "1 Jan, 12:00:00", "first"),
+        (50, "1 Jan, 12:00:00", ""),
+        (90, "12:00", ""),
+        (95, "12:00", "last"),
+        (85, "1 Jan, 12:00:00", "last"),
+    ],
+)
+def test_a_label_leans_inwards_where_the_edge_would_cut_it(
+    percent: float, label: str, leaning: str
+) -> None:
+    assert Tick(percent=percent, label=label).leaning == leaning
+
+
+@pytest.mark.parametrize("lasts", [timedelta(seconds=80), timedelta(hours=30), timedelta(days=5)])
+@pytest.mark.parametrize(("width", "pixels"), _WIDTHS.items())
+def test_no_label_lies_on_another_at_any_width(lasts: timedelta, width: str, pixels: int) -> None:
+    shown = [tick for tick in axis(lasts).ticks() if width not in tick.hidden]
+    assert len(shown) >= 2
+    for one, other in pairwise(shown):
+        ends = {"first": len(one.label) * 7.0, "last": 0.0}.get(one.leaning, len(one.label) * 3.5)
+        begins = {"first": 0.0, "last": len(other.label) * 7.0}
+        space = (other.percent - one.percent) * pixels / 100
+        assert ends + begins.get(other.leaning, len(other.label) * 3.5) < space, (one, other)
+
+
+def test_where_labels_go_the_dates_stay() -> None:
+    days = axis(timedelta(hours=30), NOON - timedelta(hours=6)).ticks()
+    dated = [tick for tick in days if "," in tick.label]
+    assert len(dated) == 2
+    assert not any(tick.hidden for tick in dated)
+    assert any("narrow" in tick.hidden for tick in days)
 
 
 @pytest.mark.parametrize(

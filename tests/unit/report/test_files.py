@@ -35,7 +35,7 @@ def test_the_monitor_file_is_that_of_the_newest_fleet() -> None:
 
 def test_whatever_was_in_the_names_can_be_written() -> None:
     by_name = {file.name: file.body for file in files_of(hostile())}
-    assert by_name["report.html"] == as_html(hostile()).encode()
+    assert by_name["report.html"] == as_html(hostile(), at_the_end=True).encode()
     summary = json.loads(by_name["summary.json"])
     assert summary["app_name"] == hostile().run.names.app_name
     assert b"<script" not in by_name["report.html"]

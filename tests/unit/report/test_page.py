@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from dcp_engine.model import Outcome, State
+from dcp_engine.model import Outcome, State, Step
 from dcp_engine.picture import Picture, picture
 from dcp_engine.report import page as pages
 from dcp_engine.report.page import GENERATOR, as_html
@@ -107,8 +107,32 @@ def test_every_table_says_what_its_columns_are_and_scrolls_by_keyboard(page: Pag
         assert box.get("aria-label")
     boxes = [e for box in page.all("div", class_="scroll") for e in box.iter() if e.tag == "table"]
     assert boxes == page.all("table")
+    for table in page.all("table"):
+        assert table[0].tag == "caption"
+        assert text(table[0])
     for cell in page.all("th"):
         assert cell.get("scope") in {"col", "row"}
+
+
+def test_none_of_its_own_markup_is_taken_for_text(page: Page, small_page: Page) -> None:
+    assert not re.search(r" (class|style|open)=&#3[49];", page.text)
+    assert len(small_page.all("tr", class_="move")) == 4
+    assert {text(e) for e in small_page.all("span", class_="first")} == {"1 Jan, 12:30"}
+
+
+def test_what_is_closed_on_a_screen_is_printed_but_for_hundreds_of_events(
+    small_page: Page, week_page: Page
+) -> None:
+    (printed,) = re.findall(r"@media print \{(.*?)\n\}", small_page.text, re.DOTALL)
+    shown = "details:not(.long)::details-content { content-visibility: visible;"
+    assert shown in printed
+    # Where a browser cannot show what is closed, it prints no heading of it either.
+    assert re.findall(r"(.*)\n.*details[^{]*\{ display: none; \}", printed) == [
+        "  @supports not selector(::details-content) {"
+    ]
+    assert not small_page.all("details", class_="long")
+    (many,) = week_page.all("details", class_="long")
+    assert "only printed if they are opened before" in text(many[0])
 
 
 def test_hostile_texts_are_only_texts(hostile_page: Page) -> None:
@@ -132,10 +156,11 @@ def test_what_turns_the_reading_direction_is_written_out(hostile_page: Page) -> 
 
 def test_what_is_not_known_is_called_so(empty_page: Page) -> None:
     facts = {text(fact[0]): text(fact[1]) for fact in empty_page.one("dl")}
-    for name in ("Jobs done", "Jobs left", "Dead letters", "Estimated cost", "Saved by shrinking"):
+    unknown = {"Jobs done", "Jobs left", "Dead letters", "Machines", "Machine-hours"}
+    for name in unknown | {"Estimated cost", "Idle machines", "Saved by shrinking"}:
         assert facts[name].startswith("unknown"), name
     assert "The queue was never counted" in text(empty_page.section("jobs"))
-    assert "No machine of the run was ever seen" in text(empty_page.section("machines"))
+    assert "its fleets were never seen" in text(empty_page.section("machines"))
     assert "Nothing was wrong" in text(empty_page.section("problems"))
     assert not empty_page.all("path", class_="line l1")
 
@@ -156,7 +181,7 @@ def test_a_run_that_lives_says_so_far_and_when(week_page: Page) -> None:
     assert "so far" in text(week_page.all("title")[0])
     wrong = text(week_page.section("wrong"))
     assert wrong.startswith(
-        "What is wrong now jobs-come-back since 2030-01-08 09:00:00: In the last"
+        "What is wrong now jobs-coming-back since 2030-01-08 09:00:00: Jobs of Exp1 come back"
     )
 
 
@@ -189,13 +214,12 @@ def test_a_run_that_has_ended_says_how(small_page: Page) -> None:
         ],
         ["EXPORTED", "2030-01-01 16:00:00", "final", "", "every step has ended"],
     ]
-    assert small_page.rows("problems") == [
+    assert _problems(small_page) == [
         [
             "fleet-unreadable",
-            "2030-01-01 13:30:00",
-            "2030-01-01 13:40:00",
-            "10 minutes",
+            "2030-01-01 13:30:00 to 2030-01-01 13:40:00, 10 minutes",
             "AWS could not be asked about the fleet.",
+            "No longer so, after 10 minutes: AWS could not be asked about the fleet.",
         ]
     ]
     assert [row[:2] for row in small_page.rows("teardown")] == [
@@ -225,33 +249,55 @@ def test_a_released_run_tells_nothing_of_afterwards() -> None:
 
 
 def test_the_report_that_the_teardown_writes_says_that_it_is_not_the_last_word() -> None:
-    steps = pictures.small().run.steps[:-1]
+    steps = (*pictures.small().run.steps[:-1], Step(name="report"), Step(name="last-look"))
     run = pictures.ended_run(START + timedelta(hours=1), state=State.TEARDOWN, steps=steps)
     now = START + timedelta(hours=1)
-    page = Page(as_html(picture(run, machines=[], events=[], numbers=[], now=now)))
-    assert "The work is over: completed with 3 dead letters." in text(page.one("header"))
-    assert "the last look for machines comes after it" in text(page.section("teardown"))
+    seen = picture(run, machines=[], events=[], numbers=[], now=now)
+    page = Page(as_html(seen, at_the_end=True))
+    head = text(page.one("header"))
+    assert "taken down completed with 3 dead letters, on 2030-01-01 13:00:00 UTC" in head
+    assert "as the last step of the teardown, when everything had ended but the last look;" in head
+    assert "so far" not in page.text
+    assert [row[:2] for row in page.rows("teardown")][-2:] == [
+        ["report", "this report"],
+        ["last-look", "comes next"],
+    ]
+    assert Page(as_html(seen)).rows("teardown")[-1][1] == "not yet"
+    assert "The teardown is not over" in as_html(seen)
 
 
 def test_thinned_out_bars_are_said_to_be(week: Picture) -> None:
     all_at_once = [replace(m, ended_at=None, launched_at=START) for m in week.machines]
-    page = Page(as_html(replace(week, machines=tuple(all_at_once))))
+    page = Page(as_html(replace(week, machines=tuple(all_at_once), numbers={})))
     section = text(page.section("machines"))
     assert "only one bar in 5 is drawn; the tables count all" in section
     assert page.rows("machines")[0][:2] == ["up when last seen", "1,000"]
     assert "The first 250 of 1,000 machines" in section
 
 
-def test_left_out_events_and_problems_are_said_to_be(week: Picture) -> None:
+def test_left_out_events_and_problems_are_said_to_be() -> None:
     count = pages._MOST_EVENTS + 7
     events = [
         pictures.event(START + timedelta(minutes=n), "problem", f"trouble {n}", problem=f"p{n}")
         for n in range(count)
     ]
-    page = Page(as_html(replace(week, events=tuple(events))))
+    page = Page(as_html(replace(pictures.small(), events=tuple(events))))
     assert f"{count} events in all. 7 older ones are left out here" in text(page.section("events"))
     assert len(page.rows("events")) == pages._MOST_EVENTS
-    assert f"Only the last 100 of {count + 1} are listed" in text(page.section("problems"))
+    assert f"Only the last 100 of {count} are listed" in text(page.section("problems"))
+
+
+def _problems(page: Page) -> list[list[str]]:
+    (found,) = [e for e in page.section("problems").iter() if e.get("class") == "problems"]
+    return [[text(part) for part in problem] for problem in found]
+
+
+def test_what_is_wrong_has_the_whole_width_and_goes_on(week_page: Page) -> None:
+    assert not [e for e in week_page.section("problems").iter() if e.tag == "table"]
+    last = _problems(week_page)[-1]
+    assert last[1] == "2030-01-08 09:00:00 to now: it goes on, 3 hours"
+    assert last[2].startswith("Jobs of Exp1 come back to the queue: since 11:00 UTC 396 were")
+    assert len(last) == 3
 
 
 def _luminance(colour: str) -> float:

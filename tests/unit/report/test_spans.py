@@ -41,9 +41,29 @@ def test_a_problem_from_its_beginning_to_its_end_each_time() -> None:
     found = problems_of(run(), events)
     assert [(p.name, p.text, p.start, p.end) for p in found] == [
         ("slow", "Slow.", START, START + HOUR),
-        ("denied", "Denied.", START + MINUTE, None),
+        ("denied", "Denied, and now a person must.", START + MINUTE, None),
         ("slow", "Slow again.", START + 2 * HOUR, START + 3 * HOUR),
     ]
+
+
+def test_what_was_wrong_is_told_as_it_was_said_last() -> None:
+    events = [
+        event(START, "problem", "1 job failed.", problem="dead-letters"),
+        event(START + MINUTE, "problem", "2 jobs failed, look.", problem="dead-letters"),
+        event(START + HOUR, "problem", "Slow.", problem="slow"),
+        last := event(START + 2 * HOUR, "problem-over", "Over: 37 failed.", problem="dead-letters"),
+        event(START + 2 * HOUR, "problem-over", "Over: slow.", problem="slow"),
+    ]
+    of_long_ago = problems_of(run(), events)
+    assert [p.text for p in of_long_ago] == ["2 jobs failed, look.", "Slow."]
+    last.data["text"] = "37 jobs failed, look."
+    found = problems_of(run(), events)
+    assert [(p.text, p.ended) for p in found] == [
+        ("37 jobs failed, look.", "Over: 37 failed."),
+        ("Slow.", "Over: slow."),
+    ]
+    last.data["text"] = 37
+    assert problems_of(run(), events) == of_long_ago
 
 
 def test_what_is_wrong_now_is_told_in_its_present_words() -> None:
