@@ -4,7 +4,7 @@ It asks AWS nothing.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from dcp_engine.pauses import SUSPENDED_AFTER
 from dcp_engine.plugin_facts import Owned, PluginFacts
 from dcp_engine.plugin_records import TICKED, find
 from dcp_engine.plugins import Plugins
+from dcp_engine.remembered import RememberedRuns
 from dcp_engine.text_input import nearest
 
 T = TypeVar("T")
@@ -40,29 +41,6 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     notifier: str
     error: str | None
-
-
-class RememberedRuns:
-    """`hookspecs.Records`: the runs in the database."""
-
-    def __init__(
-        self,
-        runs: Callable[[bool], Sequence[Run]],
-        find: Callable[[str], Run],
-        events: Callable[[str], Sequence[Event]],
-    ) -> None:
-        self._runs = runs
-        self._find = find
-        self._events = events
-
-    def runs(self, *, live: bool = True) -> Sequence[Run]:
-        return self._runs(live)
-
-    def find(self, name: str) -> Run:
-        return self._find(name)
-
-    def events(self, name: str) -> Sequence[Event]:
-        return self._events(name)
 
 
 class PluginDesk:

@@ -6,7 +6,7 @@ from dcp_engine import plugin_records as records
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Change, Drive, unchanged
-from dcp_engine.hookspecs import Tick
+from dcp_engine.hookspecs import Records, Tick
 from dcp_engine.model import PluginRecord, Problem, Run
 from dcp_engine.plugins import Plugins
 
@@ -35,12 +35,14 @@ class PluginReports:
             change = self._loaded
         self.report(drive, change)
 
-    def look_on(self, drive: Drive, tick: Tick) -> None:
-        """Let them look on, but for those that are left alone for now."""
+    def look_on(self, drive: Drive, tick: Tick, remembered: Records, *, ended: bool) -> None:
+        """Let them look on, but for those that are left alone for now.
+
+        At the look in which a run has ended nobody is left alone: there may be no other one.
+        """
         now = self._clock.now()
-        asked = self._plugins.ticked(
-            drive.run, tick, but_for=records.resting(drive.run, records.TICKED, now)
-        )
+        resting = {} if ended else records.resting(drive.run, records.TICKED, now)
+        asked = self._plugins.ticked(drive.run, tick, remembered, but_for=resting)
 
         def noted(run: Run) -> Run:
             for plugin, failure in asked.items():
