@@ -74,16 +74,28 @@ def _bring_home(exporters: _Exporters, context: Context) -> StepResult:
     wait = _until_settled(context)
     if wait > timedelta(0):
         return waiting("the last log lines may still be on their way", next_in=wait)
-    remarks, all_home = [], True
+    remarks: dict[str, str] = {}
+    all_home = True
     for name in context.run.names.log_groups:
         group = _Group(context, name)
         outcome = _ended(group) or _export(group, exporters)
         if outcome.ended is None:
             return outcome
         group.remember(ended=outcome.ended, remark=outcome.reason)
-        remarks.append(outcome.reason or name)
+        remarks[name] = outcome.reason or f"{name} was exported"
         all_home = all_home and outcome.ended == "done"
-    return done("; ".join(remarks)) if all_home else kept("; ".join(remarks))
+    return done(_said(remarks)) if all_home else kept(_said(remarks))
+
+
+def _said(remarks: Mapping[str, str]) -> str:
+    """What is said of each group, once where it is the same, and of which."""
+    groups: dict[str, list[str]] = {}
+    for group, remark in remarks.items():
+        groups.setdefault(remark.rstrip("."), []).append(group)
+    return "; ".join(
+        remark if all(name in remark for name in names) else f"{' and '.join(names)}: {remark}"
+        for remark, names in groups.items()
+    )
 
 
 def _until_settled(context: Context) -> timedelta:
@@ -180,7 +192,7 @@ def _by_stranger(
     try:
         outcome = plugins.call(exporter, patience, lambda: step_result(act(), plugins.in_words))
         if outcome.ended is not None:
-            return outcome
+            return replace(outcome, reason=outcome.reason or _unsaid(group, exporter, outcome))
         words = outcome.reason or "it was never done"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         words = plugins.in_words(error)
@@ -201,6 +213,15 @@ def _by_stranger(
         # Its time is over when it is over, whenever it wants to go on.
         outcome = replace(outcome, next_in=min(outcome.next_in, left))
     return outcome
+
+
+def _unsaid(group: _Group, exporter: Owned[LogExporter], outcome: StepResult) -> str:
+    """What is to be read of a group of which a third party says nothing itself."""
+    if outcome.ended == "done":
+        return (
+            f"{group.name} was exported by the plugin {exporter.plugin}, which does not say where"
+        )
+    return f"{group.name} was left where it is by the plugin {exporter.plugin}"
 
 
 class _GroupContext:
