@@ -7,16 +7,16 @@ a dead process started is recognised and adopted.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
-from dcp_engine.allowance import FIRST_TRIED, over_at
+from dcp_engine.allowance import FIRST_TRIED, LOGS, over_at
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.duties import THIRD_PARTY_PATIENCE
-from dcp_engine.errors import PluginFailed, Refused
+from dcp_engine.errors import Hangs, PluginFailed, Refused
 from dcp_engine.hookspecs import (
     Context,
     LogExport,
@@ -33,7 +33,6 @@ from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.series import RUN, Bucket
 
-LOGS: Final = "logs"
 # By so much a start time may be ahead when a run is registered.
 _CLOCKS_DIFFER = timedelta(days=1)
 
@@ -189,6 +188,7 @@ def _by_stranger(
     # The step itself would be left behind with the tick, and then it is not said by whom.
     patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
     outcome: StepResult | None = None
+    hung: Hangs | None = None
     try:
         outcome = plugins.call(exporter, patience, lambda: step_result(act(), plugins.in_words))
         if outcome.ended is not None:
@@ -196,6 +196,7 @@ def _by_stranger(
         words = outcome.reason or "it was never done"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         words = plugins.in_words(error)
+        hung = error if isinstance(error, Hangs) else None
     if left <= timedelta(0):
         group.remember(
             event="logs",
@@ -205,10 +206,11 @@ def _by_stranger(
         )
         return None
     if outcome is None:
-        raise PluginFailed(
+        said = (
             f"the plugin {exporter.plugin} could not export {group.name}: {words.rstrip('.')}; if "
             "it cannot within a day, the engine's own export takes its place"
         )
+        raise Hangs(said, hung.over, still=hung.still) if hung else PluginFailed(said)
     if outcome.next_in is not None:
         # Its time is over when it is over, whenever it wants to go on.
         outcome = replace(outcome, next_in=min(outcome.next_in, left))

@@ -8,10 +8,9 @@ from dcp_engine.defaults import Settings
 from dcp_engine.drive import Change, Drive, unchanged
 from dcp_engine.hookspecs import Records, Tick
 from dcp_engine.model import PluginRecord, Problem, Run
+from dcp_engine.pauses import first_pause
 from dcp_engine.plugins import Plugins
 
-# Longer than cron waits: its very next tick is not to be held up again.
-_AFTER_HANGING = timedelta(minutes=10)
 # What kept a plugin from being loaded does not pass by itself.
 _NEED_A_PERSON = frozenset({records.LOAD, "options", "disable"})
 
@@ -24,7 +23,7 @@ class PluginReports:
         self._clock = clock
         self._settings = settings
         # Those that kept this process waiting while it started.
-        self._hung = {f.plugin: f.error for f in plugins.failures if f.hung}
+        self._hung = {f.plugin: f.error for f in plugins.failures if f.hung and not f.still}
         self._noted: set[str] = set()
 
     def begin(self, drive: Drive) -> None:
@@ -52,6 +51,11 @@ class PluginReports:
                     run = records.put_off(
                         run, plugin, records.TICKED, failure.error, now=now, pause=failure.later
                     )
+                elif failure.still:
+                    before = records.find(run, plugin, records.TICKED)
+                    words = before.error if before else failure.error
+                    pause = self._first_pause(hung=True)
+                    run = records.put_off(run, plugin, records.TICKED, words, now=now, pause=pause)
                 else:
                     run = records.failed(
                         run,
@@ -122,8 +126,7 @@ class PluginReports:
         return run
 
     def _first_pause(self, *, hung: bool) -> timedelta:
-        pause = self._settings.poll_interval
-        return max(pause, _AFTER_HANGING) if hung else pause
+        return first_pause(self._settings.poll_interval, hung=hung)
 
 
 def _problem(

@@ -225,6 +225,17 @@ def test_patience_has_bounds(
     assert len(teller.asked) == 2
 
 
+def test_polling_every_second_does_not_suspend_within_minutes(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    looker = Looker()
+    rig = make_rig(Settings(poll_interval=timedelta(seconds=1)), plugins={"theirs": looker})
+    run = working(aws, rig, tmp_path)
+    end = rig.clock.now() + timedelta(minutes=4)
+    rig.until(run, lambda _: rig.clock.now() > end)
+    assert looker.minutes() == [1, 2]
+
+
 class Slow:
     """Hangs when the engine starts, while it is told to."""
 
