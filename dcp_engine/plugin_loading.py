@@ -94,6 +94,7 @@ class Loading:
         if not nothing_else:
             # What is installed was looked for, so what was not found is not there.
             self._complain_of_strangers(selection)
+        self._complain_of_misspelt(selection)
 
     def mark(self, name: str) -> str | None:
         """What tells a plugin from another version of it."""
@@ -171,8 +172,13 @@ class Loading:
         for name in selection.tables:
             if name not in self._facts:
                 self._calls.fail(name, "options", f"there is no plugin for the table [{name}]")
-        for name in selection.disabled:
-            if name not in self._facts:
+
+    def _complain_of_misspelt(self, selection: Selection) -> None:
+        """With nobody else's wanted the installed ones are looked for only where it matters."""
+        unknown = [name for name in selection.disabled if name not in self._facts]
+        there = {s.name for s in installed()} if unknown and selection.only == () else set()
+        for name in unknown:
+            if name not in there:
                 self._calls.fail(name, "disable", "there is no plugin of that name to be disabled")
 
     def _take(self, source: Source) -> None:

@@ -93,9 +93,16 @@ def test_an_empty_list_looks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("installed plugins were looked for")
 
     monkeypatch.setattr(plugin_loading, "installed", looked)
-    found = load(only=(), disabled=("alerts",), tables={"alerts": {"token": "x"}})
+    found = load(only=(), disabled=("dashboard",), tables={"alerts": {"token": "x"}})
     assert list(facts(found)) == list(BUILT_IN)
     assert errors(found) == {}
+
+
+def test_with_an_empty_list_a_misspelt_name_to_disable_is_named_all_the_same(site: Path) -> None:
+    install(site, "alerts", TELLS)
+    found = load(only=(), disabled=("alerts", "dashbord"))
+    assert errors(found) == {"dashbord": "there is no plugin of that name to be disabled"}
+    assert module_of(site, "alerts") not in sys.modules
 
 
 def test_a_disabled_one_is_not_imported(site: Path) -> None:
