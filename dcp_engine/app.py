@@ -413,6 +413,9 @@ class App:
         )
         return run
 
+    def _try_again(self, run: Run, plugin: str, duties: list[str], steps: list[str]) -> None:
+        self._ask(run, RequestKind.TRY_AGAIN, plugin=plugin, duties=duties, steps=steps)
+
     def _pause(self, run: Run) -> timedelta:
         now = self._clock.now()
         return max(timedelta(milliseconds=50), min((run.next_tick_at or now) - now, self._longest))
@@ -521,7 +524,7 @@ class App:
         from dcp_engine.remembered import RememberedRuns  # noqa: PLC0415
 
         records = RememberedRuns(lambda live: self._reader.runs(live=live), self.find, self.history)
-        return PluginDesk(self._plugins, self.settings, self._clock, records)
+        return PluginDesk(self._plugins, self.settings, self._clock, records, self._try_again)
 
     @cached_property
     def _engine(self) -> "Engine":

@@ -164,7 +164,7 @@ class Duties:
                 f"duty-{duty.name}",
                 f"{what} It has failed {failures} times on end and is suspended: it is tried once "
                 "a day only. Jobs and machines are not harmed by that. `dcp-engine plugins check` "
-                "may tell what it lacks.",
+                "says what it lacks, and has it tried again at once where it lacks nothing.",
                 needs_person=True,
                 change=failed,
             )

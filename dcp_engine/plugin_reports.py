@@ -136,7 +136,8 @@ def _problem(
     if record and records.is_suspended(record):
         again = (
             f" It has failed {record.failures} times on end and is suspended: it is tried once a "
-            "day only. `dcp-engine plugins check` may tell what it lacks."
+            "day only. `dcp-engine plugins check` says what it lacks, and has it tried again at "
+            "once where it lacks nothing."
         )
     elif record:
         again = f" It is tried again after {record.next_at:%H:%M} UTC."

@@ -97,6 +97,32 @@ def test_a_duty_that_fails_ten_times_on_end_is_tried_once_a_day_until_it_works(
     assert now.state is State.DRAINING
 
 
+def test_a_check_that_finds_it_fine_has_it_tried_again_at_the_next_look(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    moody = Moody()
+    rig = make_rig(Settings(poll_interval=timedelta(minutes=10)), plugins={"theirs": moody})
+    run = working(aws, rig, tmp_path)
+    rig.until(run, is_suspended)
+    rig.ask(run, RequestKind.TRY_AGAIN, plugin="somebody", duties=["other"], steps=[])
+    rig.tick(run)
+    assert len(moody.called) == 10
+    assert rig.events(run, "try-again") == []
+
+    rig.clock.advance(60)
+    rig.ask(run, RequestKind.TRY_AGAIN, plugin="theirs", duties=["moody"], steps=[])
+    now = rig.tick(run).run
+    assert len(moody.called) == 11
+    (told,) = rig.events(run, "try-again")
+    assert "theirs" in told.text
+    # It fails again, and the pauses begin anew.
+    assert not is_suspended(now)
+    assert now.problem("duty-moody") is not None
+    moody.fails = False
+    rig.clock.advance(600)
+    assert rig.tick(run).run.problem("duty-moody") is None
+
+
 def test_one_that_works_now_and_then_is_not_suspended(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
 ) -> None:
