@@ -13,10 +13,11 @@ import msgspec
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import something
+from dcp_engine.errors import PluginFailed
 from dcp_engine.loaded import Selection
 from dcp_engine.model import PluginRecord
 from dcp_engine.plugin_calls import Calls
-from dcp_engine.plugin_facts import PluginFacts
+from dcp_engine.plugin_facts import PluginFacts, in_words
 from dcp_engine.plugin_hooks import hooks_of, new_manager
 from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed, mark_of
 from dcp_engine.selection import is_path
@@ -187,7 +188,7 @@ class Loading:
         loaded: list[tuple[types.ModuleType, object]] = []
 
         def load() -> None:
-            hooks = hooks_of(name, source.load())
+            hooks = hooks_of(name, _loaded(source))
             loaded.append((hooks, self._read_options(name, hooks)))
 
         # One that comes back too late finds nobody who would register it.
@@ -225,6 +226,17 @@ def _facts(source: Source, state: str) -> PluginFacts:
     return PluginFacts(
         name=source.name, origin=source.origin, version=source.version, hooks=(), state=state
     )
+
+
+def _loaded(source: Source) -> object:
+    """The plugin; one that leaves in place of being loaded is most likely a script."""
+    try:
+        return source.load()
+    except SystemExit as error:
+        raise PluginFailed(
+            f"it called sys.exit while being loaded ({in_words(error)}); what a script does "
+            'belongs under `if __name__ == "__main__":`'
+        ) from error
 
 
 def _itself(plugin: object) -> object:
