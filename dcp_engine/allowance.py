@@ -20,7 +20,7 @@ Only a third party's are there.
 """
 
 _FLEETS: Final = "fleets"
-_LOGS: Final = "logs"
+LOGS: Final = "logs"
 
 
 def over_at(run: Run, steps: Collection[str], share: float = 1.0) -> datetime | None:
@@ -42,7 +42,7 @@ def _machines_ended(run: Run) -> datetime | None:
 
 def _first_attempt(run: Run, steps: Collection[str]) -> datetime | None:
     moments = [step.first_at for step in run.steps if step.name in steps and step.first_at]
-    logs = run.step(_LOGS)
+    logs = run.step(LOGS)
     for group in logs.progress.values() if logs else ():
         tried = group.get(FIRST_TRIED, {})
         moments += [datetime.fromtimestamp(seconds, UTC) for seconds in tried.values()]

@@ -72,6 +72,7 @@ KINDS_OF_THE_ENGINE: Final = frozenset(
         "target-raised",
         "terminating",
         "test",
+        "try-again",
         "waive",
         # In `history` and `monitor` a move to another state is called by that state.
         *(state.casefold() for state in State),

@@ -12,7 +12,6 @@ from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import (
-    Ambiguous,
     AwsError,
     Credentials,
     NoSuchRun,
@@ -414,6 +413,9 @@ class App:
         )
         return run
 
+    def _try_again(self, run: Run, plugin: str, duties: list[str], steps: list[str]) -> None:
+        self._ask(run, RequestKind.TRY_AGAIN, plugin=plugin, duties=duties, steps=steps)
+
     def _pause(self, run: Run) -> timedelta:
         now = self._clock.now()
         return max(timedelta(milliseconds=50), min((run.next_tick_at or now) - now, self._longest))
@@ -425,19 +427,10 @@ class App:
         return max(*intervals, timedelta(seconds=1))
 
     def _find(self, store: "Store", name: str) -> Run:
-        runs = store.runs(app_name=name)
-        live = [run for run in runs if run.live]
-        if len(live) > 1:
-            where = [f"{run.id} in account {run.account}, {run.region}" for run in live]
-            raise Ambiguous(
-                f"More than one live run is named {name}. Give the run id of the one you mean, in "
-                "place of the name:",
-                where,
-            )
-        if live or runs:
-            return (live or runs)[0]
+        from dcp_engine.remembered import found  # noqa: PLC0415 - for commands about one run
+
         try:
-            return store.run(name)
+            return found(store, name)
         except NoSuchRun:
             raise NoSuchRun(
                 f"There is no run named {name} in {self.database}. `dcp-engine list --all` shows "
@@ -527,10 +520,11 @@ class App:
     @cached_property
     def plugin_desk(self) -> "PluginDesk":
         """What a person may ask about the plugins."""
-        from dcp_engine.plugin_desk import PluginDesk, RememberedRuns  # noqa: PLC0415
+        from dcp_engine.plugin_desk import PluginDesk  # noqa: PLC0415
+        from dcp_engine.remembered import RememberedRuns  # noqa: PLC0415
 
         records = RememberedRuns(lambda live: self._reader.runs(live=live), self.find, self.history)
-        return PluginDesk(self._plugins, self.settings, self._clock, records)
+        return PluginDesk(self._plugins, self.settings, self._clock, records, self._try_again)
 
     @cached_property
     def _engine(self) -> "Engine":

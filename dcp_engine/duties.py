@@ -13,13 +13,14 @@ from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive, unchanged
 from dcp_engine.errors import (
     Credentials,
+    Hangs,
     LeaseLost,
     OutOfTime,
     StoreError,
 )
 from dcp_engine.hookspecs import Duty, DutyResult
 from dcp_engine.model import DutyRecord, Observation, Run, with_duty
-from dcp_engine.pauses import SUSPENDED_AFTER, SUSPENDED_FOR, pause_after
+from dcp_engine.pauses import SUSPENDED_AFTER, SUSPENDED_FOR, first_pause, pause_after
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
@@ -139,8 +140,14 @@ class Duties:
         now = self._clock.now()
         before = self._drive.run.duty(duty.name) or DutyRecord(name=duty.name)
         failures = before.failures + 1
+        first = self._settings.poll_interval
+        if owned.third_party:
+            first = first_pause(first, hung=isinstance(error, Hangs))
+        if isinstance(error, Hangs) and error.still:
+            # It was not asked, so there is nothing to count, and what it said before says more.
+            failures, words = before.failures, before.last_error or words
         suspended = owned.third_party and failures >= SUSPENDED_AFTER
-        pause = pause_after(failures, self._settings.poll_interval)
+        pause = pause_after(failures, first)
         if suspended:
             pause = SUSPENDED_FOR
 
@@ -157,7 +164,7 @@ class Duties:
                 f"duty-{duty.name}",
                 f"{what} It has failed {failures} times on end and is suspended: it is tried once "
                 "a day only. Jobs and machines are not harmed by that. `dcp-engine plugins check` "
-                "may tell what it lacks.",
+                "says what it lacks, and has it tried again at once where it lacks nothing.",
                 needs_person=True,
                 change=failed,
             )

@@ -39,6 +39,7 @@ from dcp_engine.plugin_reports import PluginReports
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws, Cloud
 from dcp_engine.refile import read_again
+from dcp_engine.remembered import RememberedRuns
 from dcp_engine.reminders import remind
 from dcp_engine.store.protocol import Store
 from dcp_engine.teardown import Teardown
@@ -96,6 +97,7 @@ class Engine:
         )
         self._notifiers = plugins.notifiers()
         self._reports = PluginReports(plugins, clock, settings)
+        self._records = RememberedRuns.of(store)
 
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
         """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
@@ -182,10 +184,10 @@ class Engine:
             drive.problem(_SLOW, _slow(drive.run, self._settings))
         remind(drive, self._clock)
         deliver(drive, self._store, self._plugins, self._clock)
-        self._let_look_on(drive, began)
+        self._let_look_on(drive, began, ended=was_live and not drive.run.live)
         self._schedule(drive, teardown)
 
-    def _let_look_on(self, drive: Drive, began: float) -> None:
+    def _let_look_on(self, drive: Drive, began: float, *, ended: bool) -> None:
         usage = drive.meter.reading()
         tick = Tick(
             at=self._clock.now(),
@@ -193,7 +195,7 @@ class Engine:
             calls=usage.calls,
             retries=usage.retries,
         )
-        self._reports.look_on(drive, tick)
+        self._reports.look_on(drive, tick, self._records, ended=ended)
 
     def _pass(
         self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown, claims: Claims

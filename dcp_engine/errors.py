@@ -116,11 +116,15 @@ class Later(EngineError):
 
 
 class Hangs(EngineError):
-    """A plugin was asked for something and did not come back in time; `over` tells when it has."""
+    """A plugin was asked for something and did not come back in time; `over` tells when it has.
 
-    def __init__(self, text: str, over: Callable[[], bool]) -> None:
+    With `still` it was not asked at all, since it has not come back from an earlier call yet.
+    """
+
+    def __init__(self, text: str, over: Callable[[], bool], *, still: bool = False) -> None:
         super().__init__(text)
         self.over = over
+        self.still = still
 
 
 # What time alone does not mend, of the failures that a duty or a step may meet.

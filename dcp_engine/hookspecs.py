@@ -226,7 +226,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Records(Protocol):
-    """The runs that are remembered here, for a command to look at. It asks AWS nothing."""
+    """The runs that are remembered here, for a command or a looker-on. It asks AWS nothing."""
 
     def runs(self, *, live: bool = True) -> Sequence[Run]:
         """Every live run, or every run, the newest first."""
@@ -302,13 +302,15 @@ class Hooks:
         """
 
     @hookspec
-    def ticked(self, run: Run, tick: Tick, options: Any) -> None:
+    def ticked(self, run: Run, tick: Tick, records: Records, options: Any) -> None:
         """Look on after each look at a run, in every state. Changes nothing, returns nothing.
 
         What it raises is a problem until it does not raise any more; nothing waits for it. It is
         called again after a growing pause, at most an hour; where it raises `Later`, after the time
         that it names; and once it has failed ten times on end, which that does not count for, it is
-        suspended: called only once a day.
+        suspended: called only once a day. At the look in which the run has ended it is called in
+        any case, paused or not: that may be the last one. `records` are the runs that the same
+        database remembers, so that what an older process left of another run can be put in order.
         """
 
     @hookspec

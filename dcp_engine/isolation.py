@@ -16,6 +16,12 @@ from dcp_engine.errors import Hangs
 T = TypeVar("T")
 
 
+def rounded(limit: timedelta) -> str:
+    """So many seconds, as people say them."""
+    seconds = limit.total_seconds()
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+
+
 def within(limit: timedelta, act: Callable[[], T]) -> T:
     """What `act` returns or raises within so long by the wall clock. Raises Hangs.
 
@@ -39,7 +45,7 @@ def within(limit: timedelta, act: Callable[[], T]) -> T:
         if outcome.done() and outcome.exception() is error:
             raise
         raise Hangs(
-            f"it did not come back within {limit.total_seconds():g} seconds and was left behind; "
+            f"it did not come back within {rounded(limit)} seconds and was left behind; "
             "what it was doing may still go on in this process",
             outcome.done,
         ) from None

@@ -7,16 +7,16 @@ a dead process started is recognised and adopted.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
-from dcp_engine.allowance import FIRST_TRIED, over_at
+from dcp_engine.allowance import FIRST_TRIED, LOGS, over_at
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.duties import THIRD_PARTY_PATIENCE
-from dcp_engine.errors import PluginFailed, Refused
+from dcp_engine.errors import Hangs, PluginFailed, Refused
 from dcp_engine.hookspecs import (
     Context,
     LogExport,
@@ -33,7 +33,6 @@ from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
 from dcp_engine.series import RUN, Bucket
 
-LOGS: Final = "logs"
 # By so much a start time may be ahead when a run is registered.
 _CLOCKS_DIFFER = timedelta(days=1)
 
@@ -74,16 +73,28 @@ def _bring_home(exporters: _Exporters, context: Context) -> StepResult:
     wait = _until_settled(context)
     if wait > timedelta(0):
         return waiting("the last log lines may still be on their way", next_in=wait)
-    remarks, all_home = [], True
+    remarks: dict[str, str] = {}
+    all_home = True
     for name in context.run.names.log_groups:
         group = _Group(context, name)
         outcome = _ended(group) or _export(group, exporters)
         if outcome.ended is None:
             return outcome
         group.remember(ended=outcome.ended, remark=outcome.reason)
-        remarks.append(outcome.reason or name)
+        remarks[name] = outcome.reason or f"{name} was exported"
         all_home = all_home and outcome.ended == "done"
-    return done("; ".join(remarks)) if all_home else kept("; ".join(remarks))
+    return done(_said(remarks)) if all_home else kept(_said(remarks))
+
+
+def _said(remarks: Mapping[str, str]) -> str:
+    """What is said of each group, once where it is the same, and of which."""
+    groups: dict[str, list[str]] = {}
+    for group, remark in remarks.items():
+        groups.setdefault(remark.rstrip("."), []).append(group)
+    return "; ".join(
+        remark if all(name in remark for name in names) else f"{' and '.join(names)}: {remark}"
+        for remark, names in groups.items()
+    )
 
 
 def _until_settled(context: Context) -> timedelta:
@@ -177,13 +188,15 @@ def _by_stranger(
     # The step itself would be left behind with the tick, and then it is not said by whom.
     patience = min(THIRD_PARTY_PATIENCE, group.context.settings.tick_deadline)
     outcome: StepResult | None = None
+    hung: Hangs | None = None
     try:
         outcome = plugins.call(exporter, patience, lambda: step_result(act(), plugins.in_words))
         if outcome.ended is not None:
-            return outcome
+            return replace(outcome, reason=outcome.reason or _unsaid(group, exporter, outcome))
         words = outcome.reason or "it was never done"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         words = plugins.in_words(error)
+        hung = error if isinstance(error, Hangs) else None
     if left <= timedelta(0):
         group.remember(
             event="logs",
@@ -193,14 +206,24 @@ def _by_stranger(
         )
         return None
     if outcome is None:
-        raise PluginFailed(
+        said = (
             f"the plugin {exporter.plugin} could not export {group.name}: {words.rstrip('.')}; if "
             "it cannot within a day, the engine's own export takes its place"
         )
+        raise Hangs(said, hung.over, still=hung.still) if hung else PluginFailed(said)
     if outcome.next_in is not None:
         # Its time is over when it is over, whenever it wants to go on.
         outcome = replace(outcome, next_in=min(outcome.next_in, left))
     return outcome
+
+
+def _unsaid(group: _Group, exporter: Owned[LogExporter], outcome: StepResult) -> str:
+    """What is to be read of a group of which a third party says nothing itself."""
+    if outcome.ended == "done":
+        return (
+            f"{group.name} was exported by the plugin {exporter.plugin}, which does not say where"
+        )
+    return f"{group.name} was left where it is by the plugin {exporter.plugin}"
 
 
 class _GroupContext:

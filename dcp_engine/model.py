@@ -304,6 +304,7 @@ class RequestKind(StrEnum):
     WAIVE = "waive"
     RELEASE = "release"
     TAKE_OVER = "take-over"
+    TRY_AGAIN = "try-again"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

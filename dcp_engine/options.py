@@ -16,7 +16,7 @@ import msgspec
 from dcp_engine.durations import needs_unit, parse_duration
 from dcp_engine.errors import BadInput
 from dcp_engine.secret import Secret, hide
-from dcp_engine.text_input import nearest, quoted, read_text, shown
+from dcp_engine.text_input import nearest, quoted, read_text, shown, yes_or_no
 
 PREFIX = "DCP_ENGINE_"
 _FILE = "_file"
@@ -127,6 +127,8 @@ class _Reader:
         table, variables = self._given.table, self._given.variables
         secret = _is_secret(wanted)
         by_variable = variable(self._plugin, name)
+        if secret and f"{name}{_FILE}" not in self._fields:
+            self._refuse_both(name)
         if by_variable in variables:
             return (self._convert(variables[by_variable], wanted, by_variable, written=True),)
         if secret and (by_file := f"{by_variable}{_FILE.upper()}") in variables:
@@ -140,6 +142,17 @@ class _Reader:
             return (self._from_file(table[key], wanted, self._place(key), self._folder()),)
         return None
 
+    def _refuse_both(self, name: str) -> None:
+        """Of a value and of a file that holds it, nobody can tell which one is the newer."""
+        by_file = f"{name}{_FILE}"
+        by_variable = variable(self._plugin, name), variable(self._plugin, by_file)
+        if self._given.variables.keys() >= {*by_variable}:
+            raise BadInput(
+                f"the variables {' and '.join(by_variable)} are both set; leave one of them out"
+            )
+        if self._given.table.keys() >= {name, by_file}:
+            raise BadInput(f"{self._place(name)}: {by_file} is there too; leave one of the two out")
+
     def _convert(self, value: object, wanted: Any, place: str, *, written: bool) -> Any:
         """`written` is a variable's text, which can also mean a number or several things."""
         if written and isinstance(value, str) and _is_many(wanted):
@@ -147,6 +160,8 @@ class _Reader:
         try:
             if _takes(wanted, timedelta):
                 value = _span(value)
+            elif _is_choice(wanted):
+                value = _choice(value, wanted, written=written)
             return msgspec.convert(value, wanted, strict=not written, dec_hook=self._decode)
         except (msgspec.ValidationError, ValueError) as error:
             raise BadInput(f"{place}: {_in_words(error)}") from error
@@ -243,6 +258,21 @@ def _is_secret(wanted: Any) -> bool:
         part is Secret or ((get_origin(part) in _MANY) and Secret in get_args(part))
         for part in _parts(wanted)
     )
+
+
+def _is_choice(wanted: Any) -> bool:
+    return _takes(wanted, bool) and all(part in {bool, types.NoneType} for part in _parts(wanted))
+
+
+def _choice(value: object, wanted: Any, *, written: bool) -> object:
+    if isinstance(value, bool) or (value is None and _takes(wanted, types.NoneType)):
+        return value
+    if not written:
+        raise BadInput("it must be true or false, without quotes")
+    chosen = yes_or_no(str(value))
+    if chosen is None:
+        raise BadInput("it must be yes or no (true or false, on or off, 1 or 0)")
+    return chosen
 
 
 def _span(value: object) -> object:

@@ -13,7 +13,20 @@ SUSPENDED_AFTER: Final = 10
 
 SUSPENDED_FOR: Final = timedelta(days=1)
 
+AFTER_HANGING: Final = timedelta(minutes=10)
+"""The first pause after a hang: longer than cron waits, whose next tick is not held up again."""
+
+_ORDINARY: Final = timedelta(minutes=1)
+
 _SHORTEST: Final = timedelta(seconds=1)
+
+
+def first_pause(usual: timedelta, *, hung: bool = False) -> timedelta:
+    """The first pause after a third party's failure; `usual` is how often runs are looked at.
+
+    Who looks every few seconds would have suspended it within minutes.
+    """
+    return max(usual, AFTER_HANGING if hung else _ORDINARY)
 
 
 def pause_after(failures: int, first: timedelta) -> timedelta:

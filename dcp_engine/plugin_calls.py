@@ -85,8 +85,13 @@ class Calls:
                 within(self._patience, act)
         except Later as error:
             return self.fail(plugin, hook, self.in_words(error), later=error.after)
+        except Hangs as error:
+            before = self._failures.get((plugin, hook))
+            # That it still hangs says less than what it did before.
+            words = before.error if before and error.still else self.in_words(error)
+            return self.fail(plugin, hook, words, hung=True, still=error.still)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            return self.fail(plugin, hook, self.in_words(error), hung=isinstance(error, Hangs))
+            return self.fail(plugin, hook, self.in_words(error))
         self._failures.pop((plugin, hook), None)
         return None
 
@@ -97,16 +102,21 @@ class Calls:
         error: str,
         *,
         hung: bool = False,
+        still: bool = False,
         later: timedelta | None = None,
     ) -> PluginFailure:
         """Record what it did not do."""
-        failure = PluginFailure(plugin=plugin, hook=hook, error=error, hung=hung, later=later)
+        failure = PluginFailure(
+            plugin=plugin, hook=hook, error=error, hung=hung, still=still, later=later
+        )
         self._failures[plugin, hook] = failure
         return failure
 
     def _heard(self, plugin: str, limit: timedelta, act: Callable[[], T]) -> T:
         if not self._left.get(plugin, _over)():
-            raise Hangs("an earlier call of it has not come back yet", self._left[plugin])
+            raise Hangs(
+                "an earlier call of it has not come back yet", self._left[plugin], still=True
+            )
 
         def overheard() -> T:
             with self._overhearing.of(plugin):

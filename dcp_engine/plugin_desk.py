@@ -9,14 +9,17 @@ from typing import TypeVar
 
 import msgspec
 
+from dcp_engine.allowance import LOGS
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import BadInput
+from dcp_engine.hookspecs import TeardownStep
 from dcp_engine.model import Event, Names, Problem, Run, State
 from dcp_engine.pauses import SUSPENDED_AFTER
 from dcp_engine.plugin_facts import Owned, PluginFacts
-from dcp_engine.plugin_records import TICKED, find
+from dcp_engine.plugin_records import TICKED, find, lifted
 from dcp_engine.plugins import Plugins
+from dcp_engine.remembered import RememberedRuns
 from dcp_engine.text_input import nearest
 
 T = TypeVar("T")
@@ -42,27 +45,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
 
 
-class RememberedRuns:
-    """`hookspecs.Records`: the runs in the database."""
+class TriedAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that was left alone for a time, and the APP_NAMEs of the runs that try it again."""
 
-    def __init__(
-        self,
-        runs: Callable[[bool], Sequence[Run]],
-        find: Callable[[str], Run],
-        events: Callable[[str], Sequence[Event]],
-    ) -> None:
-        self._runs = runs
-        self._find = find
-        self._events = events
-
-    def runs(self, *, live: bool = True) -> Sequence[Run]:
-        return self._runs(live)
-
-    def find(self, name: str) -> Run:
-        return self._find(name)
-
-    def events(self, name: str) -> Sequence[Event]:
-        return self._events(name)
+    plugin: str
+    runs: tuple[str, ...]
 
 
 class PluginDesk:
@@ -74,15 +61,56 @@ class PluginDesk:
         settings: Settings,
         clock: Clock,
         records: RememberedRuns,
+        ask: Callable[[Run, str, list[str], list[str]], None],
     ) -> None:
+        """`ask` writes down that a run is to try a plugin again, with its duties and steps."""
         self._plugins = plugins
         self._settings = settings
         self._clock = clock
         self.records = records
+        self._ask = ask
 
     def reports(self, *, check: bool = False) -> list[PluginReport]:
         """Every plugin there is; with `check` each is asked what it lacks."""
         return self._reports(self.records.runs(live=False), check=check)
+
+    def lift(self, checked: Sequence[PluginReport]) -> list[TriedAgain]:
+        """Have every live run try again what it leaves alone of the plugins that are fine.
+
+        `checked` is what a check came to. Whoever drives a run obeys at its next look. Raises
+        StoreError.
+        """
+        found = []
+        for report in checked:
+            plugin = report.plugin
+            if plugin.hooks and plugin.error is None and not report.lacking:
+                duties, steps = self._names_of(plugin)
+                now = self._clock.now()
+                runs = [
+                    run
+                    for run in self.records.runs()
+                    if lifted(run, plugin.name, duties, steps, now) != run
+                ]
+                for run in runs:
+                    self._ask(run, plugin.name, duties, steps)
+                if runs:
+                    names = tuple(run.names.app_name for run in runs)
+                    found.append(TriedAgain(plugin=plugin.name, runs=names))
+        return found
+
+    def _names_of(self, plugin: PluginFacts) -> tuple[list[str], list[str]]:
+        """The duties and the steps of a third party's plugin, the logs among them."""
+        if not self._plugins.is_third_party(plugin.name):
+            return [], []
+        duties, steps = self._plugins.duties(self._settings), self._steps()
+        logs = [LOGS] if "log_exporters" in plugin.hooks else []
+        return (
+            [owned.item.name for owned in duties if owned.plugin == plugin.name],
+            [owned.item.name for owned in steps if owned.plugin == plugin.name] + logs,
+        )
+
+    def _steps(self) -> tuple[Owned[TeardownStep], ...]:
+        return self._plugins.teardown_steps(self._settings)
 
     def lacking(self) -> list[PluginReport]:
         """Every plugin there is, asked what it lacks; what runs say of it is left out."""
@@ -90,7 +118,7 @@ class PluginDesk:
 
     def _reports(self, runs: Sequence[Run], *, check: bool) -> list[PluginReport]:
         duties = self._plugins.duties(self._settings)
-        steps = self._plugins.teardown_steps(self._settings)
+        steps = self._steps()
         self._plugins.log_exporters(self._settings)
         lacking = {
             facts.name: self._plugins.ready(facts.name, self._settings)
@@ -103,10 +131,11 @@ class PluginDesk:
             names |= {f"duty-{owned.item.name}" for owned in duties if owned.plugin == facts.name}
             names |= {f"step-{owned.item.name}" for owned in steps if owned.plugin == facts.name}
             found = [(run, p) for run in runs for p in run.problems if p.name in names]
+            left_alone = [(run, p) for run, p in found if run.live]
             reports.append(
                 PluginReport(
                     plugin=facts,
-                    state="suspended" if _is_suspended(facts, found) else facts.state,
+                    state="suspended" if _is_suspended(facts, left_alone) else facts.state,
                     troubles=tuple(f"{run.names.app_name}: {p.text}" for run, p in found),
                     lacking=lacking.get(facts.name, ()),
                 )

@@ -16,13 +16,15 @@ T = TypeVar("T")
 class PluginFailure(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin that did not do what was asked.
 
-    `hung` where it did not come back, `later` when it wants to be asked again.
+    `hung` where it did not come back, `still` where it was not asked since it has not come back
+    from an earlier call yet, `later` when it wants to be asked again.
     """
 
     plugin: str
     hook: str
     error: str
     hung: bool = False
+    still: bool = False
     later: timedelta | None = None
 
 

@@ -13,10 +13,11 @@ import msgspec
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import something
+from dcp_engine.errors import PluginFailed
 from dcp_engine.loaded import Selection
 from dcp_engine.model import PluginRecord
 from dcp_engine.plugin_calls import Calls
-from dcp_engine.plugin_facts import PluginFacts
+from dcp_engine.plugin_facts import PluginFacts, in_words
 from dcp_engine.plugin_hooks import hooks_of, new_manager
 from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed, mark_of
 from dcp_engine.selection import is_path
@@ -94,6 +95,7 @@ class Loading:
         if not nothing_else:
             # What is installed was looked for, so what was not found is not there.
             self._complain_of_strangers(selection)
+        self._complain_of_misspelt(selection)
 
     def mark(self, name: str) -> str | None:
         """What tells a plugin from another version of it."""
@@ -171,8 +173,13 @@ class Loading:
         for name in selection.tables:
             if name not in self._facts:
                 self._calls.fail(name, "options", f"there is no plugin for the table [{name}]")
-        for name in selection.disabled:
-            if name not in self._facts:
+
+    def _complain_of_misspelt(self, selection: Selection) -> None:
+        """With nobody else's wanted the installed ones are looked for only where it matters."""
+        unknown = [name for name in selection.disabled if name not in self._facts]
+        there = {s.name for s in installed()} if unknown and selection.only == () else set()
+        for name in unknown:
+            if name not in there:
                 self._calls.fail(name, "disable", "there is no plugin of that name to be disabled")
 
     def _take(self, source: Source) -> None:
@@ -181,7 +188,7 @@ class Loading:
         loaded: list[tuple[types.ModuleType, object]] = []
 
         def load() -> None:
-            hooks = hooks_of(name, source.load())
+            hooks = hooks_of(name, _loaded(source))
             loaded.append((hooks, self._read_options(name, hooks)))
 
         # One that comes back too late finds nobody who would register it.
@@ -219,6 +226,17 @@ def _facts(source: Source, state: str) -> PluginFacts:
     return PluginFacts(
         name=source.name, origin=source.origin, version=source.version, hooks=(), state=state
     )
+
+
+def _loaded(source: Source) -> object:
+    """The plugin; one that leaves in place of being loaded is most likely a script."""
+    try:
+        return source.load()
+    except SystemExit as error:
+        raise PluginFailed(
+            f"it called sys.exit while being loaded ({in_words(error)}); what a script does "
+            'belongs under `if __name__ == "__main__":`'
+        ) from error
 
 
 def _itself(plugin: object) -> object:

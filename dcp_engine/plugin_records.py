@@ -3,6 +3,7 @@
 Duties, steps and messages have a record each already; this is about the hooks that have none.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -80,6 +81,29 @@ def bounded(pause: timedelta) -> timedelta:
 def is_suspended(record: PluginRecord) -> bool:
     """Whether it is tried only once a day."""
     return record.failures >= SUSPENDED_AFTER
+
+
+def lifted(
+    run: Run, plugin: str, duties: Collection[str], steps: Collection[str], now: datetime
+) -> Run:
+    """The run when nothing of a plugin is left alone any more: all that failed is due at once.
+
+    `duties` and `steps` are those of the plugin. The same run where nothing of it is left alone.
+    """
+    kept = tuple(record for record in run.plugins if record.plugin != plugin)
+    again = tuple(
+        replace(duty, next_at=now, failures=0) if duty.name in duties and duty.failures else duty
+        for duty in run.duties
+    )
+    due = tuple(
+        replace(step, next_at=now, failures=0)
+        if step.name in steps and step.failures and step.ended is None
+        else step
+        for step in run.steps
+    )
+    if (kept, again, due) == (run.plugins, run.duties, run.steps):
+        return run
+    return replace(run, plugins=kept, duties=again, steps=due)
 
 
 def _others(run: Run, plugin: str, hook: str) -> tuple[PluginRecord, ...]:

@@ -6,12 +6,11 @@ from dcp_engine import plugin_records as records
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Change, Drive, unchanged
-from dcp_engine.hookspecs import Tick
+from dcp_engine.hookspecs import Records, Tick
 from dcp_engine.model import PluginRecord, Problem, Run
+from dcp_engine.pauses import first_pause
 from dcp_engine.plugins import Plugins
 
-# Longer than cron waits: its very next tick is not to be held up again.
-_AFTER_HANGING = timedelta(minutes=10)
 # What kept a plugin from being loaded does not pass by itself.
 _NEED_A_PERSON = frozenset({records.LOAD, "options", "disable"})
 
@@ -24,7 +23,7 @@ class PluginReports:
         self._clock = clock
         self._settings = settings
         # Those that kept this process waiting while it started.
-        self._hung = {f.plugin: f.error for f in plugins.failures if f.hung}
+        self._hung = {f.plugin: f.error for f in plugins.failures if f.hung and not f.still}
         self._noted: set[str] = set()
 
     def begin(self, drive: Drive) -> None:
@@ -35,12 +34,14 @@ class PluginReports:
             change = self._loaded
         self.report(drive, change)
 
-    def look_on(self, drive: Drive, tick: Tick) -> None:
-        """Let them look on, but for those that are left alone for now."""
+    def look_on(self, drive: Drive, tick: Tick, remembered: Records, *, ended: bool) -> None:
+        """Let them look on, but for those that are left alone for now.
+
+        At the look in which a run has ended nobody is left alone: there may be no other one.
+        """
         now = self._clock.now()
-        asked = self._plugins.ticked(
-            drive.run, tick, but_for=records.resting(drive.run, records.TICKED, now)
-        )
+        resting = {} if ended else records.resting(drive.run, records.TICKED, now)
+        asked = self._plugins.ticked(drive.run, tick, remembered, but_for=resting)
 
         def noted(run: Run) -> Run:
             for plugin, failure in asked.items():
@@ -50,6 +51,11 @@ class PluginReports:
                     run = records.put_off(
                         run, plugin, records.TICKED, failure.error, now=now, pause=failure.later
                     )
+                elif failure.still:
+                    before = records.find(run, plugin, records.TICKED)
+                    words = before.error if before else failure.error
+                    pause = self._first_pause(hung=True)
+                    run = records.put_off(run, plugin, records.TICKED, words, now=now, pause=pause)
                 else:
                     run = records.failed(
                         run,
@@ -120,8 +126,7 @@ class PluginReports:
         return run
 
     def _first_pause(self, *, hung: bool) -> timedelta:
-        pause = self._settings.poll_interval
-        return max(pause, _AFTER_HANGING) if hung else pause
+        return first_pause(self._settings.poll_interval, hung=hung)
 
 
 def _problem(
@@ -131,7 +136,8 @@ def _problem(
     if record and records.is_suspended(record):
         again = (
             f" It has failed {record.failures} times on end and is suspended: it is tried once a "
-            "day only. `dcp-engine plugins check` may tell what it lacks."
+            "day only. `dcp-engine plugins check` says what it lacks, and has it tried again at "
+            "once where it lacks nothing."
         )
     elif record:
         again = f" It is tried again after {record.next_at:%H:%M} UTC."

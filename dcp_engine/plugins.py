@@ -10,7 +10,7 @@ import msgspec
 
 from dcp_engine.answers import OF_THE_ENGINE, few, nothing, offered, short, something
 from dcp_engine.defaults import Settings
-from dcp_engine.hookspecs import Duty, LogExporter, TeardownStep, Tick
+from dcp_engine.hookspecs import Duty, LogExporter, Records, TeardownStep, Tick
 from dcp_engine.loaded import Selection
 from dcp_engine.model import Event, PluginRecord, Run
 from dcp_engine.plugin_calls import PATIENCE, Calls
@@ -162,12 +162,12 @@ class Plugins:
         return dict(list(lines.items())[:_MOST_LINES])
 
     def ticked(
-        self, run: Run, tick: Tick, *, but_for: Container[str] = ()
+        self, run: Run, tick: Tick, records: Records, *, but_for: Container[str] = ()
     ) -> dict[str, PluginFailure | None]:
         """Let them look on, but for some; what came of each."""
         take = partial(nothing, hook="ticked")
         return {
-            name: self._ask(name, "ticked", take, run=run, tick=tick)
+            name: self._ask(name, "ticked", take, run=run, tick=tick, records=records)
             for name in self._loading.having("ticked")
             if name not in but_for
         }

@@ -18,7 +18,7 @@ from dcp_engine.errors import BadInput
 from dcp_engine.loaded import Loaded, Selection
 from dcp_engine.selection import PLUGINS_VARIABLE, Choice, name_of, names_in, names_of
 from dcp_engine.setting_rules import RULES, Rule
-from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown
+from dcp_engine.text_input import kind, line, nearest, quoted, read_text, shown, yes_or_no
 
 __all__ = [
     "Described",
@@ -301,9 +301,8 @@ def _span(value: object) -> timedelta:
 def _choice(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    chosen = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if isinstance(value, str) and value.lower() in chosen:
-        return chosen[value.lower()]
+    if isinstance(value, str) and (chosen := yes_or_no(value)) is not None:
+        return chosen
     got = quoted(value) if isinstance(value, str) else kind(value)
     raise BadInput(f"it must be yes or no, and is {got}")
 

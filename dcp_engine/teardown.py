@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dcp_engine.allowance import over_at
+from dcp_engine.allowance import LOGS, over_at
 from dcp_engine.answers import step_result
 from dcp_engine.clock import Clock
 from dcp_engine.context import StepContext
@@ -15,6 +15,7 @@ from dcp_engine.drive import Drive
 from dcp_engine.duties import THIRD_PARTY_PATIENCE
 from dcp_engine.errors import (
     Credentials,
+    Hangs,
     LeaseLost,
     OutOfTime,
     StoreError,
@@ -22,7 +23,7 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
 from dcp_engine.model import Ended, Run, Step, with_step
-from dcp_engine.pauses import LONGEST_PAUSE
+from dcp_engine.pauses import LONGEST_PAUSE, first_pause
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
@@ -225,18 +226,28 @@ class Teardown:
     def _failed(self, name: str, error: BaseException) -> None:
         now = self._clock.now()
         words = self._plugins.in_words(error)
+        still = isinstance(error, Hangs) and error.still
+        before = self._drive.run.step(name)
+        if still and before and before.last_error:
+            words = before.last_error
         if self._is_over(name, now):
             self._give_up(name, words, now)
             return
+        # Whatever stops the money is not put off for so long; log exporters are third parties'.
+        hung = isinstance(error, Hangs) and (name in self._strangers or name == LOGS)
 
         def moved(run: Run) -> Run:
             old = run.step(name) or Step(name=name)
-            failures = old.failures + 1
+            failures = old.failures if still else old.failures + 1
             pause = self._settings.poll_interval
+            if hung or name in self._strangers:
+                pause = first_pause(pause, hung=hung)
             if run.machines_ended_at is not None or name in self._strangers:
                 # The money has stopped, or it is not about that: nothing is gained by asking every
                 # minute.
-                pause = min(LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(failures - 1, 12))
+                pause = min(
+                    LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(max(failures - 1, 0), 12)
+                )
             step = replace(
                 old,
                 reason=None,
@@ -250,7 +261,7 @@ class Teardown:
 
         run = moved(self._drive.run)
         step = run.step(name)
-        tries = step.failures if step else 1
+        tries = max(step.failures, 1) if step else 1
         may_pass = isinstance(error, Transient) and tries < _HOPELESS
         text = _failure_text(
             run, name, words, tries, may_pass=may_pass, plugin=self._strangers.get(name)

@@ -49,6 +49,17 @@ def read_text(path: Path) -> str:
         ) from error
 
 
+def yes_or_no(text: str) -> bool | None:
+    """What a person means who writes yes, true, on or 1, or their opposites; None for others."""
+    match text.strip().lower():
+        case "yes" | "true" | "on" | "1":
+            return True
+        case "no" | "false" | "off" | "0":
+            return False
+        case _:
+            return None
+
+
 def not_a_file(path: Path) -> str | None:
     """What is there in place of an ordinary file, in words; None where one is, or could be made.
 

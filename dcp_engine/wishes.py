@@ -21,6 +21,7 @@ from dcp_engine.model import (
     with_step,
 )
 from dcp_engine.moves import Mover
+from dcp_engine.plugin_records import lifted
 from dcp_engine.status import queue_is_going
 
 EventParts = tuple[str, str, dict[str, Any]]
@@ -137,6 +138,21 @@ def _take_over(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventP
     return change, ("take-over", text, {})
 
 
+def _try_again(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
+    plugin, duties, steps = (request.data[key] for key in ("plugin", "duties", "steps"))
+    if not run.live or lifted(run, plugin, duties, steps, request.at) == run:
+        return unchanged, None
+
+    def change(run: Run) -> Run:
+        return lifted(run, plugin, duties, steps, request.at)
+
+    text = (
+        f"A person had the plugin {plugin} checked, and it lacks nothing: what was left alone of "
+        "it for a time is tried again at once."
+    )
+    return change, ("try-again", text, {"plugin": plugin})
+
+
 def _add_fleet(run: Run, request: Request) -> tuple[Callable[[Run], Run], EventParts | None]:
     return adopting(
         run,
@@ -191,4 +207,5 @@ _OBEY: dict[
     RequestKind.ADD_FLEET: _add_fleet,
     RequestKind.WAIVE: _waive,
     RequestKind.TAKE_OVER: _take_over,
+    RequestKind.TRY_AGAIN: _try_again,
 }

@@ -33,7 +33,7 @@ def export(context: Context, what: LogExport) -> StepResult:
     if task is None:
         return _start(context, what)
     if task.status == "COMPLETED":
-        return done(f"{what.group} is at {task.bucket}/{task.prefix}/{task.id}")
+        return done(f"{what.group} is at s3://{task.bucket}/{task.prefix}/{task.id}/")
     if task.status in _FAILED:
         context.commit(memory={"failed": int(context.memory.get("failed", 0)) + 1})
         said = task.message or ""

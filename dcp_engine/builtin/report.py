@@ -63,7 +63,7 @@ def write(context: Context) -> StepResult:
     bucket = context.run.names.bucket
     context.commit(
         event="report",
-        text=f"Writing the report beside the logs in the bucket {bucket}.",
+        text=f"Writing the report to the bucket {bucket}.",
         data={"bucket": bucket},
     )
     from dcp_engine.report.files import files_of  # noqa: PLC0415 - slow, and needed once in a run

@@ -1,11 +1,16 @@
 """The plain account of a run that has ended."""
 
+from typing import Final
+
 from dcp_engine.app import App
 from dcp_engine.cli import words
-from dcp_engine.cli.leaving import MAY_BILL, left_running
+from dcp_engine.cli.leaving import MAY_BILL, left_running, what_stays
 from dcp_engine.cli.terminal import Terminal
 from dcp_engine.model import Ended, Outcome, Run
 from dcp_engine.words import counted
+
+_LEFT: Final = frozenset({Ended.KEPT, Ended.WAIVED})
+_LOGS: Final = "logs"
 
 
 def account(out: Terminal, app: App, run: Run) -> None:
@@ -32,17 +37,24 @@ def account(out: Terminal, app: App, run: Run) -> None:
     if left := left_running(status):
         out.say(left, lead=f"  in AWS    {MAY_BILL}: ", colour="red")
     for step in status.steps:
-        if step.ended in {Ended.KEPT, Ended.WAIVED}:
+        if step.ended in _LEFT and step.name != _LOGS:
             out.say(f"  {step.ended.value:<9} {step.name}: {step.reason or 'no reason was given'}")
-    names = run.names
-    out.say(f"  logs      s3://{names.bucket}/exportedlogs/{names.log_group}/ and")
-    out.say(f"            s3://{names.bucket}/exportedlogs/{names.log_groups[1]}/")
-    logs = run.step("logs")
-    if logs and logs.reason:
-        out.say(f"            ({logs.reason})")
+    _where_the_logs_are(out, run)
     for problem in status.problems:
         out.say(problem.text, lead="  problem   ", colour="red")
     _where_to_read(out, run)
+
+
+def _where_the_logs_are(out: Terminal, run: Run) -> None:
+    """They are where the step says, which a plugin may have done; what is kept is in CloudWatch."""
+    step = run.step(_LOGS)
+    lines = [part for part in (step.reason or "").split("; ") if part] if step else []
+    if step is None or step.ended is not Ended.DONE:
+        if step is not None and step.ended is not None:
+            lines = [f"{step.ended.value}: {step.reason or 'no reason was given'}"]
+        lines.append(what_stays(run, _LOGS))
+    for lead, line in zip(("  logs      ", *[" " * 12] * len(lines)), lines, strict=False):
+        out.say(f"{lead}{line}")
 
 
 def _where_to_read(out: Terminal, run: Run) -> None:

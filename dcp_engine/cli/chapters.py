@@ -13,7 +13,7 @@ from dcp_engine.words import counted
 PERSON, SOMEBODY, ENGINE = "a person", "somebody", "dcp-engine"
 PROBLEM: Final = "PROBLEM"
 
-_ASKED: Final = frozenset({"registered", "abort", "waive", "take-over"})
+_ASKED: Final = frozenset({"registered", "abort", "waive", "take-over", "try-again"})
 _FOUND: Final = frozenset(
     {"target-raised", "altered-alarm", "fleet-added", "fleet-dropped", "fleet-not-adopted"}
 )

@@ -69,7 +69,7 @@ def _queue(run: Run) -> str:
 def _logs(run: Run) -> str:
     groups = " and ".join(run.names.log_groups)
     return (
-        f"What has not been exported yet is not brought to {run.names.bucket}: it stays in "
+        f"What has not been exported is not brought to {run.names.bucket}: it stays in "
         f"CloudWatch Logs ({groups}) until those groups expire or are deleted."
     )
 
@@ -96,7 +96,7 @@ _STAYS: Final[Mapping[str, Callable[[Run], str]]] = {
         f"The dashboard {run.names.dashboard} stays; CloudWatch may bill it by the month."
     ),
     "report": lambda run: (
-        "No report is written beside the logs. It costs nothing; `dcp-engine report "
+        "No report is written to the bucket. It costs nothing; `dcp-engine report "
         f"{run.names.app_name}` writes it on this computer at any time."
     ),
     "monitor-file": lambda run: (

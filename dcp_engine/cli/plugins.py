@@ -11,8 +11,8 @@ from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.root import COMMANDS
 from dcp_engine.cli.terminal import Terminal, terminal
-from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON
-from dcp_engine.plugin_desk import PluginReport
+from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, StoreError
+from dcp_engine.plugin_desk import PluginDesk, PluginReport, TriedAgain
 from dcp_engine.text_input import shown
 
 _HEAD = ("NAME", "VERSION", "FROM", "STATE", "HOOKS")
@@ -29,7 +29,9 @@ def plugins(ctx: click.Context, what: str | None, as_json: bool) -> None:
     """A table of the plugins, and what went wrong with them last.
 
     With `check` each is loaded, its settings are validated, and it is asked what it lacks: exit
-    code 4 when any lacks something. Neither asks AWS anything, nor shows a secret.
+    code 4 when any lacks something. What live runs left alone for a time of a plugin that lacks
+    nothing, because it failed or hung, they try again at their next look. Neither asks AWS
+    anything, nor shows a secret.
     """
     out = terminal(ctx)
     desk = open_app(ctx, "plugins", insist=what == "check").plugin_desk
@@ -38,11 +40,15 @@ def plugins(ctx: click.Context, what: str | None, as_json: bool) -> None:
         if what == "check":
             desk.commands(click.Command, COMMANDS)
         reports = desk.reports(check=what == "check")
+        again, in_vain = _lifted(desk, reports) if what == "check" else ([], None)
     if as_json:
         out.json([_as_json(report) for report in reports])
     else:
         say_table(out, [_HEAD, *map(_row, reports)])
         _troubles(out, reports, checked=what == "check")
+        _say_again(out, again)
+    if in_vain:
+        out.error(in_vain)
     trouble = what == "check" and any(_is_in_trouble(report) for report in reports)
     ctx.exit(EXIT_NEEDS_PERSON if trouble else EXIT_FINE)
 
@@ -72,6 +78,24 @@ def _troubles(out: Terminal, reports: list[PluginReport], *, checked: bool) -> N
     if checked and not any(map(_is_in_trouble, reports)):
         out.say()
         out.say("Every plugin that is wanted is loaded, and none says that it lacks anything.")
+
+
+def _lifted(desk: PluginDesk, reports: list[PluginReport]) -> tuple[list[TriedAgain], str | None]:
+    """Which are tried again, and why none is where that cannot be written down."""
+    try:
+        return desk.lift(reports), None
+    except StoreError as error:
+        return [], f"What runs leave alone for a time is not tried again sooner: {error}"
+
+
+def _say_again(out: Terminal, again: list[TriedAgain]) -> None:
+    if again:
+        out.say()
+    for one in again:
+        out.say(
+            f"{shown(one.plugin)} was left alone for a time by {', '.join(one.runs)}; it is tried "
+            "again at the next look there."
+        )
 
 
 def _own(report: PluginReport) -> tuple[str, ...]:

@@ -87,7 +87,10 @@ class Root(LazyGroup):
     cls=Root,
     lazy=COMMANDS,
     context_settings=CONTEXT,
-    epilog="\b\n"
+    epilog="Plugins may add commands of their own: `dcp-engine plugins` shows which have some,\n"
+    "and their documentation tells the names.\n"
+    "\n"
+    "\b\n"
     "Exit codes:\n"
     "    0  fine\n"
     "    2  wrong usage or bad input; nothing was done\n"

@@ -14,6 +14,7 @@ _WISHES: Final[Mapping[RequestKind, str]] = {
     RequestKind.WAIVE: "somebody asked to go on without a teardown step",
     RequestKind.TAKE_OVER: "somebody asked this computer to take the run over",
     RequestKind.ADD_FLEET: "another fleet of the run is to be taken in",
+    RequestKind.TRY_AGAIN: "a plugin that was left alone for a time is to be tried again",
 }
 
 

@@ -242,6 +242,33 @@ def test_killed_as_it_is_given_up_the_logs_still_come_home_once(
     assert len([e for e in rig.events(run, "logs") if "within its part" in e.text]) == 2
 
 
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ((kept("the tape is full."),) * 2, "Exp1 and Exp1_perInstance: the tape is full"),
+        (
+            (done("on tape 7"), kept("the tape is full")),
+            "Exp1: on tape 7; Exp1_perInstance: the tape is full",
+        ),
+        (
+            (done(), done("Exp1_perInstance is on tape 8")),
+            "Exp1 was exported by the plugin theirs, which does not say where; "
+            "Exp1_perInstance is on tape 8",
+        ),
+    ],
+)
+def test_what_is_said_of_the_groups_names_them_and_is_said_once(
+    aws: SimulatedAws,
+    make_rig: MakeRig,
+    tmp_path: Path,
+    answers: tuple[StepResult, StepResult],
+    said: str,
+) -> None:
+    by_group = dict(zip(GROUPS, answers, strict=True))
+    rig = make_rig(plugins={"theirs": Exporter("theirs", lambda _, what: by_group[what.group])})
+    assert ended(rig, begin(aws, rig, tmp_path)).reason == said
+
+
 def test_without_any_exporter_the_logs_stay_where_they_are(
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dcp_engine import plugin_records
 from dcp_engine.defaults import Settings
-from dcp_engine.hookspecs import Duty, Later, Tick, hookimpl
+from dcp_engine.hookspecs import Duty, Later, Records, Tick, hookimpl
 from dcp_engine.model import Event, Run, State
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.runs import Scenario
@@ -111,6 +111,42 @@ def test_one_that_says_when_is_asked_then_and_never_suspended(
     assert looker.minutes()[-1] == 60
 
 
+def test_the_end_of_a_run_is_looked_on_by_one_that_is_suspended(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    seen: list[State] = []
+
+    class Suspended:
+        @hookimpl
+        def ticked(self, run: Run) -> None:
+            seen.append(run.state)
+            raise Later(timedelta(hours=1), "not now")
+
+    rig = make_rig(plugins={"theirs": Suspended()})
+    launch = launch_run(aws, "Exp1", jobs=2, machines=1, directory=tmp_path)
+    rig.until_state(rig.register(launch).run, State.EXPORTED)
+    assert len(seen) == 2
+    assert seen[-1] is State.EXPORTED
+
+
+def test_one_that_looks_on_may_see_the_other_runs_of_the_database(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    seen: list[tuple[list[str], str, str]] = []
+
+    class Looks:
+        @hookimpl
+        def ticked(self, run: Run, records: Records) -> None:
+            live = [other.names.app_name for other in records.runs()]
+            seen.append((live, records.find("Exp2").id, records.events(run.id)[0].run_id))
+
+    rig = make_rig(plugins={"theirs": Looks()})
+    one = working(aws, rig, tmp_path)
+    two = working(aws, rig, tmp_path / "two", name="Exp2")
+    rig.tick(one)
+    assert seen == [(["Exp2", "Exp1"], two.id, one.id)]
+
+
 class Teller:
     """Is told events, and asks for patience."""
 
@@ -187,6 +223,17 @@ def test_patience_has_bounds(
     rig.clock.advance(1)
     rig.tick(run)
     assert len(teller.asked) == 2
+
+
+def test_polling_every_second_does_not_suspend_within_minutes(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    looker = Looker()
+    rig = make_rig(Settings(poll_interval=timedelta(seconds=1)), plugins={"theirs": looker})
+    run = working(aws, rig, tmp_path)
+    end = rig.clock.now() + timedelta(minutes=4)
+    rig.until(run, lambda _: rig.clock.now() > end)
+    assert looker.minutes() == [1, 2]
 
 
 class Slow:

@@ -115,7 +115,7 @@ def test_at_the_end_of_a_run_its_account_lies_beside_its_logs(
         assert operations.index(earlier) < first
     assert max(n for n, o in enumerate(operations) if o == "CreateExportTask") < first
     (told,) = rig.events(run, "report")
-    assert told.text == f"Writing the report beside the logs in the bucket {run.names.bucket}."
+    assert told.text == f"Writing the report to the bucket {run.names.bucket}."
 
 
 def is_kept(rig: Rig, run: Run) -> None:

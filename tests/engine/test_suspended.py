@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp_engine import answers, log_export, step_order, stop, watching
+from dcp_engine import allowance, answers, step_order, stop, watching
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl, waiting
 from dcp_engine.model import Ended, RequestKind, Run, State
@@ -95,6 +95,32 @@ def test_a_duty_that_fails_ten_times_on_end_is_tried_once_a_day_until_it_works(
     rig.until(run, lambda _: len(moody.called) == 14, every=seldom)
     assert moody.called[13] - moody.called[12] <= timedelta(hours=2) + seldom
     assert now.state is State.DRAINING
+
+
+def test_a_check_that_finds_it_fine_has_it_tried_again_at_the_next_look(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    moody = Moody()
+    rig = make_rig(Settings(poll_interval=timedelta(minutes=10)), plugins={"theirs": moody})
+    run = working(aws, rig, tmp_path)
+    rig.until(run, is_suspended)
+    rig.ask(run, RequestKind.TRY_AGAIN, plugin="somebody", duties=["other"], steps=[])
+    rig.tick(run)
+    assert len(moody.called) == 10
+    assert rig.events(run, "try-again") == []
+
+    rig.clock.advance(60)
+    rig.ask(run, RequestKind.TRY_AGAIN, plugin="theirs", duties=["moody"], steps=[])
+    now = rig.tick(run).run
+    assert len(moody.called) == 11
+    (told,) = rig.events(run, "try-again")
+    assert "theirs" in told.text
+    # It fails again, and the pauses begin anew.
+    assert not is_suspended(now)
+    assert now.problem("duty-moody") is not None
+    moody.fails = False
+    rig.clock.advance(600)
+    assert rig.tick(run).run.problem("duty-moody") is None
 
 
 def test_one_that_works_now_and_then_is_not_suspended(
@@ -315,7 +341,7 @@ def test_a_step_whose_plugin_is_gone_holds_nothing_up(
 
 
 def test_the_names_that_no_plugin_can_have_are_those_of_the_engine() -> None:
-    steps = {stop.FLEETS, stop.LAST_LOOK, log_export.LOGS}
+    steps = {stop.FLEETS, stop.LAST_LOOK, allowance.LOGS}
     assert answers.OF_THE_ENGINE["teardown_steps"] == steps
     duties = {watching._LOOK, watching._IDENTIFY, watching._THIN}
     assert answers.OF_THE_ENGINE["duties"] == duties

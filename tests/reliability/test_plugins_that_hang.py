@@ -11,9 +11,19 @@ import pytest
 
 from dcp_engine.defaults import Settings
 from dcp_engine.errors import Refused
-from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl
-from dcp_engine.model import Ended, State
-from dcp_engine.simulation.launch import launch_run
+from dcp_engine.hookspecs import (
+    Context,
+    Duty,
+    LogExport,
+    LogExporter,
+    StepResult,
+    TeardownStep,
+    done,
+    hookimpl,
+)
+from dcp_engine.model import Ended, Run, State
+from dcp_engine.simulation.launch import Launch, launch_run
+from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from tests.engine.rig import Rig
 
@@ -55,6 +65,19 @@ def late() -> Iterator[Late]:
     late = Late()
     yield late
     late.go.set()
+
+
+def working(aws: SimulatedAws, directory: Path) -> Launch:
+    """A run that works for days."""
+    return launch_run(
+        aws,
+        "Exp1",
+        jobs=1,
+        machines=1,
+        directory=directory,
+        visibility_timeout=500_000,
+        scenario=Scenario(job_duration=(400_000.0, 400_001.0)),
+    )
 
 
 def plugin(
@@ -111,6 +134,87 @@ def test_a_step_that_hangs_keeps_no_machine_and_no_other_step(
     assert theirs is not None
     assert theirs.ended is Ended.DONE
     assert not rig.events(run, "late")
+
+
+def for_ever(late: Late) -> Callable[[Context], None]:
+    """Hangs until the test is over, and counts how often it was called."""
+
+    def hang(_: Context) -> None:
+        late.calls += 1
+        late.go.wait(60)
+
+    return hang
+
+
+def test_a_duty_that_hangs_has_a_pause_of_ten_minutes_and_is_not_counted_while_it_hangs(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, late: Late
+) -> None:
+    rig = make_rig(plugins={"theirs": plugin(duty=for_ever(late))}, settings=QUICK)
+    run = rig.register(working(aws, tmp_path)).run
+    now = rig.until(run, lambda now: now.problem("duty-theirs") is not None)
+    minutes = []
+    for _ in range(25):
+        record = now.duty("theirs")
+        assert record is not None
+        assert record.next_at is not None
+        assert (record.failures, late.calls) == (1, 1)
+        assert "did not come back within" in str(record.last_error)
+        minutes.append((record.next_at - rig.clock.now()).total_seconds() / 60)
+        rig.clock.advance(60)
+        now = rig.tick(run).run
+    assert minutes[:11] == [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 10]
+    problem = now.problem("duty-theirs")
+    assert problem is not None
+    assert "did not come back within" in problem.text
+    # Another process asks it anew, and that counts.
+    rig.restart(died=True)
+    rig.clock.advance(600)
+    record = rig.tick(run).run.duty("theirs")
+    assert record is not None
+    assert (record.failures, late.calls) == (2, 2)
+    assert record.next_at == rig.clock.now() + timedelta(minutes=20)
+
+
+def test_a_step_and_an_exporter_that_hang_have_a_pause_of_ten_minutes(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, late: Late
+) -> None:
+    def step(context: Context) -> StepResult:
+        late.go.wait(60)
+        return done()
+
+    def export(context: Context, what: LogExport) -> StepResult:
+        late.go.wait(60)
+        return done()
+
+    class Exports:
+        @hookimpl
+        def log_exporters(self) -> Sequence[LogExporter]:
+            return [LogExporter(name="tape", export=export)]
+
+    rig = make_rig(plugins={"theirs": plugin(step=step), "tapes": Exports()}, settings=QUICK)
+    launch = launch_run(aws, "Exp1", jobs=1, machines=1, directory=tmp_path)
+    run = rig.register(launch).run
+    paused: dict[str, timedelta] = {}
+
+    def tried(now: Run) -> bool:
+        for name in ("theirs", "logs"):
+            record = now.step(name)
+            if record and record.failures and name not in paused:
+                assert record.next_at is not None
+                paused[name] = record.next_at - rig.clock.now()
+        return len(paused) == 2
+
+    rig.until(run, tried)
+    assert set(paused.values()) == {timedelta(minutes=10)}
+    rig.clock.advance(601)
+    now = rig.tick(run).run
+    for name in ("theirs", "logs"):
+        record = now.step(name)
+        assert record is not None
+        assert record.failures == 1
+        assert "did not come back" in str(record.last_error)
+    late.go.set()
+    assert rig.until_state(run, State.EXPORTED).ended("theirs")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dcp_engine import answers, log_export, stop
-from dcp_engine.allowance import _FLEETS, _LOGS, FIRST_TRIED, THIRD_PARTY_LIMIT, over_at
+from dcp_engine import answers, stop
+from dcp_engine.allowance import _FLEETS, FIRST_TRIED, LOGS, THIRD_PARTY_LIMIT, over_at
 from dcp_engine.model import Ended, Run, Step
 from tests.unit.runs import START, run
 
@@ -60,5 +60,5 @@ def test_a_part_of_it() -> None:
 
 
 def test_the_names_are_those_of_the_engine() -> None:
-    assert (_FLEETS, _LOGS) == (stop.FLEETS, log_export.LOGS)
-    assert {_FLEETS, _LOGS} < answers.OF_THE_ENGINE["teardown_steps"]
+    assert _FLEETS == stop.FLEETS
+    assert {_FLEETS, LOGS} < answers.OF_THE_ENGINE["teardown_steps"]

@@ -101,6 +101,50 @@ def test_variables_are_text_and_go_before_the_table() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        *((text, True) for text in ("yes", "true", "on", "1", "Yes", "TRUE", " on ")),
+        *((text, False) for text in ("no", "false", "off", "0", "No", "OFF")),
+    ],
+)
+def test_a_variable_can_say_yes_or_no_in_several_ways(text: str, meant: bool) -> None:
+    class Loud(msgspec.Struct):
+        loud: bool = not meant
+        quiet: bool | None = None
+
+    variables = {"DCP_ENGINE_CHAT_LOUD": text, "DCP_ENGINE_CHAT_QUIET": text}
+    assert read("chat", Loud, given(variables=variables)) == Loud(loud=meant, quiet=meant)
+
+
+@pytest.mark.parametrize("value", ["true", "yes", 1, 0, [True]])
+def test_in_the_file_it_is_true_or_false(value: object, config: Path) -> None:
+    words = complaint(given({"loud": value}, config=config))
+    assert words.startswith("loud under [chat]")
+    assert words.endswith("it must be true or false, without quotes")
+    assert read("chat", Options, given({"loud": True})) == Options(loud=True)
+
+
+def test_what_is_neither_yes_nor_no_is_told_what_to_write() -> None:
+    words = complaint(given(variables={"DCP_ENGINE_CHAT_LOUD": "maybe"}))
+    assert words == "DCP_ENGINE_CHAT_LOUD: it must be yes or no (true or false, on or off, 1 or 0)"
+
+
+def test_a_secret_and_a_file_that_holds_one_are_one_too_many(config: Path) -> None:
+    path = str(secret_file(config.parent / "token"))
+    words = complaint(given({"token": TOKEN, "token_file": path}, config=config))
+    assert "token under [chat]" in words
+    assert "token_file is there too; leave one of the two out" in words
+    by_variable = {"DCP_ENGINE_CHAT_TOKEN": TOKEN, "DCP_ENGINE_CHAT_TOKEN_FILE": path}
+    assert complaint(given(variables=by_variable)) == (
+        "the variables DCP_ENGINE_CHAT_TOKEN and DCP_ENGINE_CHAT_TOKEN_FILE are both set; leave "
+        "one of them out"
+    )
+    # A variable goes before the table, whichever of the two it is.
+    mixed = given({"token": "older"}, {"DCP_ENGINE_CHAT_TOKEN_FILE": path}, config)
+    assert read("chat", Options, mixed) == Options(token=Secret(TOKEN))
+
+
 @pytest.mark.parametrize("by", ["table", "variable"])
 def test_a_secret_can_be_in_a_file(by: str, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = secret_file(config.parent / "token", f"\n {TOKEN} \n")
@@ -147,7 +191,7 @@ def test_only_a_secret_can_be_in_a_file(config: Path) -> None:
         ({"patience": "soon"}, "soon"),
         ({"patience": True}, "expected"),
         ({"kinds": "state"}, "expected `array`"),
-        ({"loud": "yes"}, "expected `bool`"),
+        ({"loud": "yes"}, "true or false"),
     ],
 )
 def test_what_does_not_fit_is_said_without_the_secret(table: dict[str, object], words: str) -> None:
@@ -160,7 +204,7 @@ def test_what_does_not_fit_is_said_without_the_secret(table: dict[str, object], 
     ("name", "value", "words"),
     [
         ("MOST", "many", "expected `int`"),
-        ("LOUD", "perhaps", "expected `bool`"),
+        ("LOUD", "perhaps", "yes or no"),
         ("PATIENCE", "10", "has no unit"),
         ("TOKN", TOKEN, "did you mean DCP_ENGINE_CHAT_TOKEN?"),
         ("TOKEN_FILE", "/no/such/file", "There is no file"),

@@ -13,6 +13,7 @@ from dcp_engine import plugin_loading, plugin_sources
 from dcp_engine.builtin import BUILT_IN
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
+from dcp_engine.isolation import rounded
 from dcp_engine.loaded import Selection
 from dcp_engine.model import Event
 from dcp_engine.plugin_facts import PluginFacts
@@ -93,9 +94,16 @@ def test_an_empty_list_looks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("installed plugins were looked for")
 
     monkeypatch.setattr(plugin_loading, "installed", looked)
-    found = load(only=(), disabled=("alerts",), tables={"alerts": {"token": "x"}})
+    found = load(only=(), disabled=("dashboard",), tables={"alerts": {"token": "x"}})
     assert list(facts(found)) == list(BUILT_IN)
     assert errors(found) == {}
+
+
+def test_with_an_empty_list_a_misspelt_name_to_disable_is_named_all_the_same(site: Path) -> None:
+    install(site, "alerts", TELLS)
+    found = load(only=(), disabled=("alerts", "dashbord"))
+    assert errors(found) == {"dashbord": "there is no plugin of that name to be disabled"}
+    assert module_of(site, "alerts") not in sys.modules
 
 
 def test_a_disabled_one_is_not_imported(site: Path) -> None:
@@ -247,6 +255,22 @@ def test_a_file_that_others_can_write_is_refused_with_words(tmp_path: Path) -> N
     found = load(only=(str(path), str(tmp_path / "none.py")))
     assert "others can write" in errors(found)["alerts"]
     assert "could not be read" in errors(found)["none"]
+
+
+def test_a_script_in_place_of_a_plugin_is_said_to_have_called_sys_exit(tmp_path: Path) -> None:
+    script = write_plugin(tmp_path / "private" / "script.py", "import sys\nsys.exit(5)\n")
+    found = load(only=(str(script),))
+    assert errors(found)["script"].startswith(
+        "it called sys.exit while being loaded (SystemExit(5))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(24.3471, "24"), (60, "60"), (120, "120"), (0.05, "0.05"), (1.987, "2")],
+)
+def test_how_long_it_was_waited_for_is_said_in_round_figures(limit: float, said: str) -> None:
+    assert rounded(timedelta(seconds=limit)) == said
 
 
 def test_an_object_that_is_hard_to_look_at_harms_nobody() -> None:

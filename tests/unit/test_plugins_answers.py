@@ -15,6 +15,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, Secret, Tick, hookimpl
 from dcp_engine.model import Event, State
 from dcp_engine.plugins import Plugins
+from dcp_engine.remembered import RememberedRuns
 from tests.unit.distributions import errors, plugin, said
 from tests.unit.runs import START, run
 
@@ -99,7 +100,7 @@ def test_each_hook_is_handed_its_own_options() -> None:
     found.add("one", with_options())
     found.add("two", with_options())
     found.add("none", plugin(ticked=look_on))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert handed == [Options(Secret("token-1")), Options(Secret("token-2")), None]
 
 
@@ -142,7 +143,7 @@ def test_what_may_not_have_told_has_not_told(act: Callable[[], object], words: s
     found = Plugins({})
     found.add("bad", plugin(notify=act, ticked=act))
     assert f"notify {words}" in said(found.notify("bad", run(), EVENT))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert f"ticked {words}" in errors(found)["bad"]
 
 
@@ -256,7 +257,11 @@ def test_what_one_changes_of_what_it_is_handed_nobody_else_sees() -> None:
     found.ready("evil", settings)
     for name in ("evil", "next"):
         found.notify(name, about, event)
-    found.ticked(about, Tick(at=START, took=timedelta(0), calls=3, retries=0))
+    found.ticked(
+        about,
+        Tick(at=START, took=timedelta(0), calls=3, retries=0),
+        RememberedRuns(lambda _: [], lambda _: run(), lambda _: []),
+    )
     assert errors(found) == {}
     assert seen == [
         *[(3, None, None, None)] * 3,
@@ -274,10 +279,10 @@ def test_what_went_well_again_is_no_failure_any_more() -> None:
 
     found = Plugins({})
     found.add("moody", plugin(ticked=ticked))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert errors(found) == {"moody": "OSError('no')"}
     broken.clear()
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert found.failures == []
 
 
@@ -316,6 +321,6 @@ def test_going_first_gives_no_power_over_others() -> None:
     assert [one.hooks for one in found.facts()] == [("notify", "ticked")] * 2
     assert found.notify("good", run(), EVENT) is None
     assert "returned 'taken care of'" in said(found.notify("first", run(), EVENT))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert told == ["good", "t"]
     assert set(errors(found)) == {"first"}

@@ -55,7 +55,7 @@ def test_no_error_of_any_hook_shows_a_secret(kind: Callable[[str], BaseException
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", leaky(kind))
     texts = [said(found.notify("chat", run(), EVENT)), *found.ready("chat", Settings())]
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     found.summary(run())
     found.duties(Settings())
     found.commands(Settings(), str)
@@ -185,7 +185,7 @@ def test_an_error_that_cannot_be_said_is_named_all_the_same() -> None:
 
     found = Plugins({})
     found.add("bad", plugin(ticked=raises))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert errors(found) == {"bad": "Unspeakable, which does not say what it is"}
 
 
@@ -195,7 +195,7 @@ def test_an_error_without_end_is_cut_after_its_secrets_were_taken_out() -> None:
 
     found = Plugins({}, tables={"chat": {"token": TOKEN}})
     found.add("chat", plugin(options=lambda: Options, ticked=raises))
-    found.ticked(run(), None)  # type: ignore[arg-type]
+    found.ticked(run(), None, None)  # type: ignore[arg-type]
     assert len(errors(found)["chat"]) == 2000
     assert "xx(h" in errors(found)["chat"]
     assert "oxb" not in errors(found)["chat"]

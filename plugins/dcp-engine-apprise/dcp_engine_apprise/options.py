@@ -37,13 +37,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def addresses(self) -> tuple[Address, ...]:
-        """Each of `urls`, understood; one that stands there twice is one."""
-        reasons = Reasons()
-        return tuple(
-            read_address(number, url, reasons)
-            for number, url in enumerate(self.urls, start=1)
-            if url not in self.urls[: number - 1]
-        )
+        """Each of `urls`, understood; one that stands there twice is one.
+
+        Raises ValueError with every one that cannot be used.
+        """
+        reasons, found, complaints = Reasons(), list[Address](), list[str]()
+        for number, url in enumerate(self.urls, start=1):
+            if url in self.urls[: number - 1]:
+                continue
+            try:
+                found.append(read_address(number, url, reasons))
+            except ValueError as error:
+                complaints.append(str(error))
+        if complaints:
+            raise ValueError("; ".join(complaints))
+        return tuple(found)
 
     @cached_property
     def post(self) -> Post:

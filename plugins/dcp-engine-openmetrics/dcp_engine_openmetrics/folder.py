@@ -8,9 +8,10 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from dcp_engine.hookspecs import Tick
+from dcp_engine.errors import EngineError
+from dcp_engine.hookspecs import Records, Tick
 from dcp_engine.model import Run, State
 from dcp_engine_openmetrics.errors import NotWritten
 from dcp_engine_openmetrics.exposition import Samples, text_of, values_in
@@ -30,8 +31,11 @@ class Folder:
         self._directory = directory
         self._keep = keep
 
-    def show(self, run: Run, tick: Tick) -> None:
-        """Write what was seen of a run at a tick. Raises NotWritten."""
+    def show(self, run: Run, tick: Tick, records: Records) -> None:
+        """Write what was seen of a run at a tick, and put the other files in order.
+
+        Raises NotWritten.
+        """
         own = self._directory / f"{_PREFIX}{quote(run.id, safe='')}{_ENDING}"
         try:
             if run.state is State.EXPORTED and self._is_over(run.state_since, tick.at):
@@ -40,7 +44,7 @@ class Folder:
             else:
                 before = Before.of(_read(own))
                 _replace(own, text_of(families(Look(run=run, tick=tick, before=before))))
-            self._tidy(own, tick.at)
+            self._tidy(own, tick.at, records)
         except OSError as error:
             raise NotWritten(
                 f"the metrics of {run.names.app_name} could not be written to {self._directory}: "
@@ -62,16 +66,26 @@ class Folder:
             ]
         return []
 
-    def _tidy(self, own: Path, now: datetime) -> None:
-        """A run that has ended is not looked at any more, so its file is removed by the others."""
+    def _tidy(self, own: Path, now: datetime, records: Records) -> None:
+        """A run that has ended is not looked at any more, so the others see to its file.
+
+        Where it does not say that the run has ended, nobody called this plugin at the end: the file
+        could not be written then, or a process without this plugin saw the run to its end.
+        """
         for file in self._directory.glob(f"{_PREFIX}*{_ENDING}"):
             if file == own:
                 continue
             # It may be somebody else's, whose own runs remove it, or be removed right now.
             with suppress(FileNotFoundError, PermissionError):
-                ended = _ended_at(_read(file))
+                samples = _read(file)
+                ended = _ended_at(samples)
+                run = _ended_unseen(file, records) if ended is None else None
+                if run is not None:
+                    ended = run.state_since
                 if ended is not None and self._is_over(ended, now):
                     _remove(file)
+                elif run is not None:
+                    _replace(file, text_of(families(Look(run=run, before=Before.of(samples)))))
 
     def _is_over(self, ended: datetime, now: datetime) -> bool:
         return now - ended >= self._keep
@@ -86,6 +100,17 @@ def _ended_at(samples: Samples) -> datetime | None:
     )
     since = [value for (name, _), value in samples.items() if name == STATE_SINCE]
     return datetime.fromtimestamp(since[0], UTC) if ended and since else None
+
+
+def _ended_unseen(file: Path, records: Records) -> Run | None:
+    """The run of a file, if it has ended; None while it lives, and where it is not known here."""
+    run_id = unquote(file.name.removeprefix(_PREFIX).removesuffix(_ENDING))
+    try:
+        run = records.find(run_id)
+    except EngineError:
+        # It is of another database, whose own looks see to it; or this one cannot be read now.
+        return None
+    return run if run.id == run_id and not run.live else None
 
 
 def _read(file: Path) -> Samples:

@@ -61,10 +61,10 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as one tick left it."""
+    """A run as one tick left it; of a tick that this plugin was not called at nothing is known."""
 
     run: Run
-    tick: Tick
+    tick: Tick | None = None
     before: Before = Before()
 
     def blinded_by(self, problems: frozenset[str]) -> bool:
@@ -168,6 +168,10 @@ def _problem_since(look: Look) -> Values:
     return [((problem.name,), problem.since.timestamp()) for problem in look.run.problems]
 
 
+def _last_look(look: Look) -> Values:
+    return _moment(look.tick.at if look.tick else look.run.last_tick_at)
+
+
 def _one(value: float | None) -> Values:
     return [] if value is None else [((), value)]
 
@@ -197,31 +201,31 @@ METRICS: tuple[Shown, ...] = (
         "dcp_engine_last_tick_timestamp_seconds",
         "When the run was last looked at, as Unix time.",
         (),
-        lambda look: _moment(look.tick.at),
+        _last_look,
     ),
     Shown(
         "dcp_engine_last_tick_duration_seconds",
         "How long the last look at the run took.",
         (),
-        lambda look: _one(look.tick.took.total_seconds()),
+        lambda look: _one(look.tick.took.total_seconds() if look.tick else None),
     ),
     Shown(
         TICKS,
         "How often the run was looked at so far.",
         (),
-        lambda look: _one(look.before.ticks + 1),
+        lambda look: _one(look.before.ticks + (1 if look.tick else 0)),
     ),
     Shown(
         CALLS,
         "Requests sent to AWS for the run so far, repeated ones included.",
         (),
-        lambda look: _one(look.before.calls + look.tick.calls),
+        lambda look: _one(look.before.calls + (look.tick.calls if look.tick else 0)),
     ),
     Shown(
         RETRIES,
         "Requests to AWS for the run so far that were repeated ones.",
         (),
-        lambda look: _one(look.before.retries + look.tick.retries),
+        lambda look: _one(look.before.retries + (look.tick.retries if look.tick else 0)),
     ),
     Shown(
         "dcp_engine_queue_jobs",

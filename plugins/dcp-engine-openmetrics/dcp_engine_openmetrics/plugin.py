@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from dcp_engine.hookspecs import Later, Tick, hookimpl
+from dcp_engine.hookspecs import Later, Records, Tick, hookimpl
 from dcp_engine.model import Run
 from dcp_engine_openmetrics.errors import NotWritten
 from dcp_engine_openmetrics.folder import Folder
@@ -20,13 +20,13 @@ def options() -> type[Options]:
 
 
 @hookimpl
-def ticked(run: Run, tick: Tick, options: Options) -> None:
-    """Write the run's metrics, and remove those of runs that ended long ago.
+def ticked(run: Run, tick: Tick, records: Records, options: Options) -> None:
+    """Write the run's metrics, and put those of the runs that have ended in order.
 
     Raises Later, since a full folder may have room again in a minute: it takes no time to see that.
     """
     try:
-        Folder(options.directory, options.keep).show(run, tick)
+        Folder(options.directory, options.keep).show(run, tick, records)
     except NotWritten as error:
         raise Later(_AGAIN, str(error)) from error
 

@@ -65,10 +65,7 @@ class TooMany(NotSent):
     """Slack asks for patience: HTTP 429. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(
-            f"Slack takes no more messages for {retry_after:.0f} seconds (HTTP 429). This one is "
-            "sent after that."
-        )
+        super().__init__(f"Slack takes no more messages for {retry_after:.0f} seconds (HTTP 429).")
         self.retry_after = retry_after
 
 
@@ -76,7 +73,7 @@ def refused(code: str, status: int) -> NotSent:
     """What Slack answered, with what to do about it."""
     if status >= 500 or code in _OWN_TROUBLE:
         return NotSent(
-            f"Slack has trouble of its own (HTTP {status}). The message is sent again later.", code
+            f"Slack has trouble of its own (HTTP {status}); look again in some minutes.", code
         )
     advice = _ADVICE.get(code)
     if advice is None:
@@ -106,9 +103,9 @@ def unreachable(error: Exception, seconds: int) -> NotSent:
     if isinstance(reason, TimeoutError):
         return NotSent(
             f"Slack did not answer within {seconds} seconds. The message may have arrived all the "
-            "same, and it is sent again later."
+            "same."
         )
     return NotSent(
         f"Slack could not be reached ({type(reason).__name__}): check this computer's network and "
-        "the variable HTTPS_PROXY. The message is sent again later."
+        "the variable HTTPS_PROXY."
     )

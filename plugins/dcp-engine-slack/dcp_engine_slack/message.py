@@ -82,11 +82,19 @@ def _headline(run: Run, event: Event) -> str:
         return f"{name}: a problem is over"
     said = {
         topics.REGISTERED: "is watched from now on",
-        topics.DRAINING: "has no job waiting; the last ones are being worked on",
+        topics.DRAINING: _draining(run),
         topics.TEARDOWN: "is taken down",
         topics.MACHINES_ENDED: "has no machine any more; none is billed",
     }.get(topic)
     return f"{name} {said}" if said else name
+
+
+def _draining(run: Run) -> str:
+    if not run.jobs_seen:
+        return "has no jobs so far"
+    if run.reading is not None and run.reading.in_flight:
+        return "has no job waiting; the last ones are being worked on"
+    return "has no job waiting any more"
 
 
 def _running(before: State | None) -> str:

@@ -29,7 +29,7 @@ class Patience:
         if left < 1:
             raise NotSent(
                 f"Slack answers so slowly that {IN_ALL:.0f} seconds were not enough for one "
-                "message. It is sent again later."
+                "message."
             )
         return min(A_REQUEST, left)
 

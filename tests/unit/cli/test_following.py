@@ -216,6 +216,12 @@ def test_a_run_that_has_ended(invoke: Invoke, add: Add) -> None:
             steps=(
                 Step(name="cluster", ended=Ended.KEPT, reason="in use: 2 services"),
                 Step(name="queue", ended=Ended.DONE),
+                Step(
+                    name="logs",
+                    ended=Ended.DONE,
+                    reason="Exp1 is at s3://exp-bucket/exportedlogs/Exp1/0a1b/; there is no log "
+                    "group Exp1_perInstance",
+                ),
             ),
         )
     )
@@ -225,9 +231,43 @@ def test_a_run_that_has_ended(invoke: Invoke, add: Add) -> None:
     assert "has already ended" in text
     assert "completed with 2 dead letters" in text
     assert "kept      cluster: in use: 2 services" in text
-    assert "s3://exp-bucket/exportedlogs/Exp1/" in text
-    assert "s3://exp-bucket/exportedlogs/Exp1_perInstance/" in text
+    assert "\n  logs      Exp1 is at s3://exp-bucket/exportedlogs/Exp1/0a1b/\n" in text
+    assert "\n            there is no log group Exp1_perInstance\n" in text
+    assert "CloudWatch" not in text
     assert "queue:" not in text
+
+
+@pytest.mark.parametrize(
+    ("logs", "where"),
+    [
+        (
+            Step(name="logs", ended=Ended.KEPT, reason="Exp1 and Exp1_perInstance: tape is full"),
+            "kept: Exp1 and Exp1_perInstance: tape is full",
+        ),
+        (
+            Step(name="logs", ended=Ended.WAIVED, reason="a person said so"),
+            "waived: a person said so",
+        ),
+        (None, "What has not been exported"),
+    ],
+)
+def test_logs_that_did_not_come_home_are_said_to_be_in_cloudwatch(
+    invoke: Invoke, add: Add, logs: Step | None, where: str
+) -> None:
+    add(run(State.EXPORTED, outcome=Outcome.COMPLETED, steps=(logs,) if logs else ()))
+    text = invoke("resume", "Exp1").stdout
+    assert f"\n  logs      {where}" in text
+    assert "CloudWatch Logs (Exp1 and Exp1_perInstance) until those groups expire" in text
+    assert "s3://" not in text
+    assert text.count("tape is full") <= 1
+
+
+def test_logs_that_a_plugin_brought_elsewhere_are_where_it_says(invoke: Invoke, add: Add) -> None:
+    step = Step(name="logs", ended=Ended.DONE, reason="Exp1 and Exp1_perInstance: on tape 7")
+    add(run(State.EXPORTED, outcome=Outcome.COMPLETED, steps=(step,)))
+    text = invoke("resume", "Exp1").stdout
+    assert "\n  logs      Exp1 and Exp1_perInstance: on tape 7\n" in text
+    assert "s3://" not in text
 
 
 def test_a_released_run(invoke: Invoke, add: Add) -> None:

@@ -36,6 +36,17 @@ def test_the_group_lists_them_all(invoke: Invoke) -> None:
         assert re.search(rf"^  {command} +\S", text, re.MULTILINE)
 
 
+def test_the_group_says_where_plugins_commands_are_and_looks_for_none(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked() -> list[object]:
+        raise AssertionError("installed plugins were looked for")
+
+    monkeypatch.setattr("dcp_engine.plugin_sources.installed", looked)
+    text = " ".join(invoke("-h").stdout.split())
+    assert "Plugins may add commands of their own: `dcp-engine plugins` shows which have" in text
+
+
 def test_exit_codes_are_the_documented_ones(invoke: Invoke) -> None:
     used = {
         value

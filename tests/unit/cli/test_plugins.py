@@ -13,6 +13,7 @@ from dcp_engine import plugin_sources
 from dcp_engine.builtin import BUILT_IN
 from dcp_engine.errors import EXIT_BAD_INPUT, EXIT_FINE, EXIT_NEEDS_PERSON
 from dcp_engine.model import DutyRecord, Problem, Run, State
+from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.distributions import TELLS, WITH_SECRET, install, module_of, write_plugin
 from tests.unit.runs import START, run
 
@@ -196,6 +197,61 @@ def duties():
     result = invoke("plugins")
     assert rows(result)["alerts"][3] == "suspended"
     assert "Exp1: The duty watch could not be done" in " ".join(result.stdout.split())
+
+
+FAILING = """
+from datetime import timedelta
+from dcp_engine.hookspecs import Duty, hookimpl
+from dcp_engine.model import State
+
+@hookimpl
+def duties():
+    return [Duty(name="watch", states=frozenset(State), every=timedelta(0), run=print)]
+
+@hookimpl
+def ready():
+    return {lacks}
+"""
+
+
+def left_alone(add: Callable[..., Run]) -> Run:
+    """A run that has suspended a duty of `alerts`."""
+    problem = Problem(name="duty-watch", text="It is suspended.", since=START, needs_person=True)
+    watch = DutyRecord(name="watch", failures=10, last_error="no")
+    return add(run(State.RUNNING, duties=(watch,), problems=(problem,)))
+
+
+def wishes(database: Path) -> list[tuple[str, object]]:
+    store = SqliteStore.open(database)
+    try:
+        found = [request for one in store.runs() for request in store.requests(one.id)]
+        return [(request.kind.value, request.data["plugin"]) for request in found]
+    finally:
+        store.close()
+
+
+def test_a_check_that_finds_nothing_has_what_is_suspended_tried_again(
+    invoke: Invoke, site: Path, add: Callable[..., Run], database: Path
+) -> None:
+    install(site, "alerts", FAILING.format(lacks=[]))
+    left_alone(add)
+    assert invoke("plugins").exit_code == EXIT_FINE
+    assert wishes(database) == []
+    result = invoke("plugins", "check")
+    assert result.exit_code == EXIT_FINE
+    assert "alerts was left alone for a time by Exp1; it is tried again" in result.stdout
+    assert wishes(database) == [("try-again", "alerts")]
+
+
+def test_a_check_that_finds_something_lifts_nothing(
+    invoke: Invoke, site: Path, add: Callable[..., Run], database: Path
+) -> None:
+    install(site, "alerts", FAILING.format(lacks=["there is no room"]))
+    left_alone(add)
+    result = invoke("plugins", "check")
+    assert result.exit_code == EXIT_NEEDS_PERSON
+    assert "tried again" not in result.stdout
+    assert wishes(database) == []
 
 
 @pytest.mark.parametrize("args", [["plugins", "chek"], ["plugins", "check", "more"]])

@@ -31,6 +31,13 @@ def test_an_address_that_cannot_be_used_is_named_by_its_number_alone(url: str, w
     assert HIDDEN not in str(refused.value)
 
 
+def test_every_address_that_cannot_be_used_is_named_at_once() -> None:
+    wrong = Secret("mailtoo://lab.example"), Secret("lab.example"), Secret("lab.example")
+    with pytest.raises(ValueError, match=r"address 1 of urls .*; address 3 of urls ") as refused:
+        Options(urls=(wrong[0], Secret("json://lab.example/hook"), *wrong[1:]))
+    assert "address 4" not in str(refused.value)
+
+
 def test_a_service_that_lacks_its_package_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(N_MGR["mqtt"], "enabled", False)
     with pytest.raises(ValueError, match=r"MQTT Notification needs .* paho-mqtt"):

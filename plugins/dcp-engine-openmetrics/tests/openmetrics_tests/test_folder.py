@@ -10,8 +10,9 @@ from dcp_engine_openmetrics import plugin
 from dcp_engine_openmetrics.exposition import values_in
 from dcp_engine_openmetrics.options import Options
 
+from dcp_engine.errors import NoSuchRun, StoreBroken
 from dcp_engine.hookspecs import Later, Tick
-from dcp_engine.model import Run, State
+from dcp_engine.model import Event, Run, State
 from dcp_engine.testing import Bench, example_run
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -26,8 +27,41 @@ def _ended(run_id: str) -> Run:
     return example_run(id=run_id, state=State.EXPORTED, state_since=START)
 
 
-def _show(folder: Path, run: Run, after: timedelta = timedelta(), **options: Any) -> None:
-    plugin.ticked(run=run, tick=_tick(after), options=Options(directory=folder, **options))
+class Remembered:
+    """The runs of one database."""
+
+    def __init__(self, *runs: Run, error: Exception | None = None) -> None:
+        self._runs = runs
+        self._error = error
+
+    def runs(self, *, live: bool = True) -> list[Run]:
+        return [run for run in self._runs if run.live or not live]
+
+    def find(self, name: str) -> Run:
+        if self._error:
+            raise self._error
+        for run in self._runs:
+            if name in (run.id, run.names.app_name):
+                return run
+        raise NoSuchRun(name)
+
+    def events(self, name: str) -> list[Event]:
+        raise NoSuchRun(name)
+
+
+NOTHING = Remembered()
+
+
+def _show(
+    folder: Path,
+    run: Run,
+    after: timedelta = timedelta(),
+    *,
+    records: Remembered = NOTHING,
+    **options: Any,
+) -> None:
+    given = Options(directory=folder, **options)
+    plugin.ticked(run=run, tick=_tick(after), records=records, options=given)
 
 
 def _names(folder: Path) -> list[str]:
@@ -100,6 +134,53 @@ def test_the_file_of_a_run_that_nobody_looks_at_stays_since_it_must_raise_the_al
     _show(tmp_path, example_run(id="Dead-1"))
     _show(tmp_path, example_run(id="New-2"), timedelta(days=30))
     assert "dcp_engine_Dead-1.prom" in _names(tmp_path)
+
+
+def _states(file: Path) -> set[str]:
+    return {
+        dict(labels)["state"]
+        for (name, labels), value in values_in(file.read_text()).items()
+        if name == "dcp_engine_run_state" and value == 1
+    }
+
+
+def test_a_run_that_ended_unseen_is_shown_as_ended_by_the_next_look_at_another(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "dcp_engine_Old-1.prom"
+    _show(tmp_path, example_run(id="Old-1", state=State.TEARDOWN))
+    calls = _value(file, "dcp_engine_aws_calls")
+    records = Remembered(_ended("Old-1"))
+    _show(tmp_path, example_run(id="New-2"), timedelta(hours=1), records=records)
+    assert _states(file) == {"EXPORTED"}
+    assert _value(file, "dcp_engine_aws_calls") == calls
+    assert "dcp_engine_last_tick_duration_seconds" not in file.read_text()
+    _show(tmp_path, example_run(id="New-2"), timedelta(hours=24))
+    assert _names(tmp_path) == ["dcp_engine_New-2.prom"]
+
+
+def test_a_run_that_ended_unseen_long_ago_is_not_shown_any_more(tmp_path: Path) -> None:
+    _show(tmp_path, example_run(id="Old-1", state=State.TEARDOWN))
+    records = Remembered(_ended("Old-1"))
+    _show(tmp_path, example_run(id="New-2"), timedelta(hours=24), records=records)
+    assert _names(tmp_path) == ["dcp_engine_New-2.prom"]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        NOTHING,
+        Remembered(error=StoreBroken("it cannot be read")),
+        Remembered(example_run(id="Old-1", state=State.TEARDOWN)),
+        Remembered(_ended("Other-3")),
+    ],
+    ids=["of another database", "unreadable", "live", "another run"],
+)
+def test_a_run_that_may_live_keeps_its_file(tmp_path: Path, records: Remembered) -> None:
+    _show(tmp_path, example_run(id="Old-1", state=State.TEARDOWN))
+    before = (tmp_path / "dcp_engine_Old-1.prom").read_text()
+    _show(tmp_path, example_run(id="New-2"), timedelta(days=30), records=records)
+    assert (tmp_path / "dcp_engine_Old-1.prom").read_text() == before
 
 
 def test_an_ended_run_that_is_still_ticked_for_its_messages_does_not_come_back(

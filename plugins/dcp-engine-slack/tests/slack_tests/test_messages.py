@@ -8,7 +8,7 @@ import pytest
 from dcp_engine_slack.message import body
 from dcp_engine_slack.text import escaped
 
-from dcp_engine.model import Ended, Event, Outcome, Problem, Run, State, Step
+from dcp_engine.model import Ended, Event, Outcome, Problem, Reading, Run, State, Step
 from dcp_engine.testing import example_event, example_run
 
 SINCE = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -51,10 +51,32 @@ HEADLINES: dict[str, tuple[Event, str]] = {
 @pytest.mark.parametrize("name", HEADLINES)
 def test_the_headline_says_what_happened(name: str) -> None:
     event, words = HEADLINES[name]
-    made = body(example_run(), event, None)
+    made = body(example_run(jobs_seen=True), event, None)
     first_line = made["blocks"][0]["text"]["text"].splitlines()[0]
     assert f"*{words}" in first_line
     assert words in made["text"]
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (example_run(jobs_seen=False), "*Exp1 has no jobs so far*"),
+        (
+            example_run(
+                jobs_seen=True, reading=Reading(visible=0, in_flight=2, delayed=0, at=SINCE)
+            ),
+            "*Exp1 has no job waiting; the last ones are being worked on*",
+        ),
+        (
+            example_run(
+                jobs_seen=True, reading=Reading(visible=0, in_flight=0, delayed=0, at=SINCE)
+            ),
+            "*Exp1 has no job waiting any more*",
+        ),
+    ],
+)
+def test_the_last_jobs_are_worked_on_only_where_there_are_any(run: Run, words: str) -> None:
+    assert words in blocks(run, change(State.RUNNING, State.DRAINING))[0]
 
 
 def test_a_change_of_state_says_its_reason_and_not_the_names_of_states() -> None:
