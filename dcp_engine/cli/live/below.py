@@ -122,7 +122,7 @@ def events(picture: Picture, paper: Paper) -> Section:
 def footer(text: str, paper: Paper) -> Section:
     """What keys do."""
     shown = text if len(text) <= paper.width else text.partition(";")[0]
-    return [Way(40, paper.cut(paper.text(shown, QUIET)))]
+    return [Way(87, paper.cut(paper.text(shown, QUIET)))]
 
 
 def _machine(machine: Machine, picture: Picture, paper: Paper) -> list[Text]:
