@@ -1,6 +1,7 @@
-"""Several runs in a few lines each, in 80 columns: those in trouble first."""
+"""Several runs in a few lines each: those in trouble first."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -16,8 +17,11 @@ from dcp_engine.model import State
 from dcp_engine.picture import Picture
 from dcp_engine.status import Status
 
-WIDTH: Final = 80
+_ALL, _MOST = 79, 60
 HEAD: Final = ("RUN", "STATE", "FOR", "LEFT", "DONE", "MACHINES", "ENDS")
+# What is left of the table where a terminal has fewer columns than for all of it, or for most.
+_MEDIUM: Final = ("STATE", "FOR", "LEFT", "DONE", "MACHINES")
+_SMALL: Final = ("STATE", "LEFT", "DONE")
 _UNKNOWN: Final = "-"
 
 
@@ -45,13 +49,13 @@ def overviews(runs: Sequence[Seen], now: datetime) -> list[Overview]:
     return [_overview(seen, now, alone=names[seen.status.app_name] == 1) for seen in ordered]
 
 
-def rows(
-    found: Sequence[Overview], width: int = WIDTH, columns: Sequence[str] = HEAD[1:]
-) -> Iterator[tuple[str, str]]:
-    """Name and cells of each line of the table, its head first.
+def rows(found: Sequence[Overview], width: int | None = None) -> Iterator[tuple[str, str]]:
+    """Name and cells of each line of the table, its head first; fewer cells in a narrow terminal.
 
-    A name that is too long has a line for itself.
+    A name that is too long for a terminal has a line for itself.
     """
+    width = sys.maxsize if width is None else width
+    columns: Sequence[str] = HEAD[1:] if width >= _ALL else _MEDIUM if width >= _MOST else _SMALL
     places = [HEAD.index(column) - 1 for column in columns]
     lines = [("RUN", columns), *((one.name, [one.cells[n] for n in places]) for one in found)]
     widths = [max(len(cells[n]) for _, cells in lines) for n in range(len(columns))]

@@ -10,13 +10,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dcp_engine.cli.live.head import BAD, STYLES
-from dcp_engine.cli.live.paper import NARROW, QUIET, Line, Paper, Way, drawn
-from dcp_engine.cli.overview import HEAD, WIDTH, Overview, Seen, overviews, rows
+from dcp_engine.cli.live.paper import QUIET, Line, Paper, Way, drawn
+from dcp_engine.cli.overview import Overview, Seen, overviews, rows
 from dcp_engine.model import State
 
-# What is left of the table where all of it does not fit.
-_MEDIUM: Final = ("STATE", "FOR", "LEFT", "DONE", "MACHINES")
-_SMALL: Final = ("STATE", "LEFT", "DONE")
 # Rows. With fewer there is none for what keys do.
 _LOW: Final = 4
 
@@ -45,11 +42,7 @@ def runs_view(runs: Sequence[Seen], now: datetime, paper: Paper, *, footer: str 
 
 def _rows(found: Sequence[Overview], paper: Paper) -> Iterator[tuple[Overview | None, Text]]:
     """The head of the table and each run's row."""
-    if paper.width >= WIDTH - 1:
-        columns: Sequence[str] = HEAD[1:]
-    else:
-        columns = _MEDIUM if paper.width >= NARROW else _SMALL
-    shown = rows(found, paper.width, columns)
+    shown = rows(found, paper.width)
     for lead, cells in islice(shown, 1):
         yield None, paper.cut(Text(lead + cells, style=QUIET))
     for one, (lead, cells) in zip(found, shown, strict=True):

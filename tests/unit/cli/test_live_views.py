@@ -14,7 +14,7 @@ from dcp_engine.cli.live.runs_view import runs_view
 from dcp_engine.model import Problem, State
 from tests.pictures import svg
 from tests.pictures.scenes import NOW, SCENES, a_run, scene, several
-from tests.pictures.snapshots import FOLDER, FOOTER, as_text, snapshots
+from tests.pictures.snapshots import FOLDER, FOOTER, as_text, printed, snapshots
 
 STALLED_END = "end them in the EC2 console, and the fleet brings new ones."
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def view(name: str, paper: Paper) -> list[Line]:
 
 
 def test_the_views_look_as_before() -> None:
-    drawn = {name: as_text(lines) for name, lines in snapshots()}
+    drawn = {name: as_text(lines) for name, lines in snapshots()} | dict(printed())
     kept = {file.name: file.read_text(encoding="utf-8") for file in FOLDER.glob("*.txt")}
     assert drawn.keys() == kept.keys()
     for name, text in drawn.items():
