@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dcp_engine.headcount import Headcount
-from dcp_engine.model import Run
+from dcp_engine.model import Observation, Run
 from dcp_engine.money import Money
 from dcp_engine.progress import Progress
 from dcp_engine.words import counted
@@ -107,6 +107,12 @@ def ended(count: Headcount) -> str | None:
         return None
     reasons = ", ".join(f"{reason} {_number(number)}" for reason, number in count.reasons)
     return f"{_number(count.ended)} ended ({reasons})"
+
+
+def measured(seen: Observation) -> str:
+    """What a duty has seen: `1 job`, `2 jobs`, `0.5`."""
+    unit = seen.unit.removesuffix("s") if seen.value == 1 and len(seen.unit) > 1 else seen.unit
+    return f"{seen.value:g} {unit}".rstrip()
 
 
 def percent(value: float | None) -> str:

@@ -13,6 +13,7 @@ from dcp_engine.cli.terminal import Terminal
 from dcp_engine.headcount import headcount, latest
 from dcp_engine.model import Observation, Outcome, State
 from dcp_engine.picture import Picture
+from dcp_engine.progress import DEAD_LETTERS
 from dcp_engine.series import CLUSTER_CPU, CLUSTER_MEMORY, JOBS_DONE
 from dcp_engine.status import FleetStatus, Status, StepStatus
 from dcp_engine.words import counted
@@ -148,9 +149,12 @@ def _cluster(picture: Picture, now: datetime) -> str | None:
 
 
 def _observed(status: Status, picture: Picture) -> Iterator[Observation]:
-    """What duties have seen, but for what is said of the progress already."""
+    """What duties have seen, but for what is said already."""
+    said = {JOBS_DONE} if picture.progress.done is not None else set()
+    if status.dead_letters is not None:
+        said.add(DEAD_LETTERS)
     for seen in status.observations:
-        if seen.name != JOBS_DONE or picture.progress.done is None:
+        if seen.name not in said:
             yield seen
 
 
@@ -159,8 +163,7 @@ def _fleet(fleet: FleetStatus) -> str:
 
 
 def _observation(seen: Observation) -> str:
-    unit = f" {seen.unit}" if seen.unit else ""
-    return f"{seen.value:g}{unit}" + (f" at {words.moment(seen.at)}" if seen.at else "")
+    return figures.measured(seen) + (f" at {words.moment(seen.at)}" if seen.at else "")
 
 
 def _step(step: StepStatus) -> str:

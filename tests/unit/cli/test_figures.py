@@ -208,3 +208,11 @@ def test_a_picture_of_nothing_can_be_shown(invoke: Invoke, store: SqliteStore) -
     assert "cost        not known yet" in text
     empty = picture(run(), machines=[], events=[], numbers=[], now=START)
     assert headcount(empty.run, empty.machines, empty.numbers, START).seen == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1, "jobs", "1 job"), (2, "jobs", "2 jobs"), (0.5, "h", "0.5 h"), (1, "s", "1 s"), (3, "", "3")],
+)
+def test_what_a_duty_has_seen(value: float, unit: str, text: str) -> None:
+    assert figures.measured(Observation(name="x", value=value, unit=unit)) == text
