@@ -68,7 +68,7 @@ def own_file(text: str) -> None:
 
 
 def test_a_number_that_is_not_whole_is_shown(write: Callable[[str], Path]) -> None:
-    with pytest.raises(BadInput, match="whole number, like 3, and is 95.5"):
+    with pytest.raises(BadInput, match=r"whole number, like 3, and is 95\.5"):
         load(flags={}, environ={}, config=write("machine_full_percent = 95.5"))
 
 

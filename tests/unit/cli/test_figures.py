@@ -12,7 +12,7 @@ from dcp_engine import series
 from dcp_engine.app import App
 from dcp_engine.cli import figures
 from dcp_engine.headcount import Headcount, headcount
-from dcp_engine.model import DutyRecord, Machine, Run, State
+from dcp_engine.model import DutyRecord, Machine, Observation, Run, State
 from dcp_engine.money import Money
 from dcp_engine.picture import Picture, picture
 from dcp_engine.progress import Progress
@@ -212,7 +212,13 @@ def test_a_picture_of_nothing_can_be_shown(invoke: Invoke, store: SqliteStore) -
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(1, "jobs", "1 job"), (2, "jobs", "2 jobs"), (0.5, "h", "0.5 h"), (1, "s", "1 s"), (3, "", "3")],
+    [
+        (1, "jobs", "1 job"),
+        (2, "jobs", "2 jobs"),
+        (0.5, "h", "0.5 h"),
+        (1, "s", "1 s"),
+        (3, "", "3"),
+    ],
 )
 def test_what_a_duty_has_seen(value: float, unit: str, text: str) -> None:
     assert figures.measured(Observation(name="x", value=value, unit=unit)) == text

@@ -11,12 +11,13 @@ import pytest
 from dcp_engine.cli.live.paper import Line, Paper
 from dcp_engine.cli.live.run_view import run_view
 from dcp_engine.cli.live.runs_view import runs_view
+from dcp_engine.cli.report import in_short
 from dcp_engine.model import Problem, State
 from tests.pictures import svg
 from tests.pictures.scenes import NOW, SCENES, a_run, scene, several
-from tests.pictures.snapshots import FOLDER, FOOTER, as_text, printed, snapshots
+from tests.pictures.snapshots import FOLDER, FOOTER, Page, as_text, printed, snapshots
 
-STALLED_END = "end them in the EC2 console, and the fleet brings new ones."
+STALLED_END = "keep the jobs: dcp-engine abort Exp1 --keep-queue"
 ROOT = Path(__file__).parents[3]
 
 
@@ -69,7 +70,7 @@ def test_what_is_wrong_is_the_last_to_go(height: int) -> None:
     first, second, *_ = view("stalled", Paper(width=80, height=height))
     assert "Exp1  RUNNING" in first.written
     text = as_text(view("stalled", Paper(width=80, height=height)))
-    assert "PROBLEM stalled for 52 minutes" in text
+    assert "PROBLEM stalled for 20 minutes" in text
     assert "1,240 of 2,880 jobs done" in text
     assert height < 8 or second.written.startswith(("looked", "PROBLEM"))
 
@@ -154,10 +155,17 @@ def test_what_is_not_known_is_not_zero() -> None:
 def test_all_runs_troubled_ones_first() -> None:
     lines = as_text(runs_view(several(), NOW, Paper(width=80))).splitlines()
     named = [line.split()[0] for line in lines if line[0] not in " C"]
-    assert named == ["RUN", "Night", "Plate_7", "Exp1"]
+    assert named == ["RUN", "Night", "Exp1", "Plate_7"]
     assert [line.split()[0] for line in lines if "TEARDOWN" in line] == ["Control"]
     few = as_text(runs_view(several(), NOW, Paper(width=80, height=3))).splitlines()
     assert [line.split()[0] for line in few] == ["RUN", "Night", "and"]
+
+
+def test_the_table_in_the_docs_is_what_is_printed() -> None:
+    page = Page(80)
+    in_short(page, [one for one in several() if one.status.app_name in {"Control", "Exp1"}], NOW)
+    text = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
+    assert f"$ dcp-engine status\n{page.text}```" in text
 
 
 def test_no_run_at_all() -> None:
