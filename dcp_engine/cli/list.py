@@ -6,6 +6,7 @@ from datetime import datetime
 import click
 
 from dcp_engine.cli import arguments, words
+from dcp_engine.cli.clock_behind import say_clock
 from dcp_engine.cli.columns import say_table
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
@@ -52,6 +53,7 @@ def list_runs(ctx: click.Context, every: bool, as_json: bool) -> None:
     elif not found:
         out.message(f"There are no {'' if every else 'live '}runs in {app.database}.")
     else:
+        say_clock(out, found, app.now())
         say_runs(out, found)
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from dcp_engine.cli import figures, words
+from dcp_engine.cli import figures
+from dcp_engine.cli.clock_behind import lasting
 from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.standing import wishes
 from dcp_engine.headcount import headcount
@@ -85,7 +86,7 @@ def _overview(seen: Seen, now: datetime, *, alone: bool) -> Overview:
     left = picture.progress.left
     cells = (
         status.state.value,
-        words.span(status.state_since, now),
+        lasting(status.state_since, now).removeprefix("for "),
         f"{left:,}" if left is not None and status.state.watches else _UNKNOWN,
         figures.share(picture.progress) or _UNKNOWN,
         _machines(seen, now),
@@ -122,7 +123,6 @@ def _troubles(seen: Seen, now: datetime) -> Iterable[tuple[str, str]]:
         yield "UNWATCHED", seen.unwatched
     for problem in status.problems:
         first = re.split(r"(?<=[.:;]) ", problem.text, maxsplit=1)[0].rstrip(".:;")
-        lasts = f"for {words.span(problem.since, now)}"
-        yield "PROBLEM", f"{first}. [{problem.name}, {lasts}]"
+        yield "PROBLEM", f"{first}. [{problem.name}, {lasting(problem.since, now)}]"
     for lead, wish in wishes(status):
         yield lead, f"{wish}; the next tick obeys"

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dcp_engine.cli import figures, words
+from dcp_engine.cli.clock_behind import behind, lasting
 from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.live.paper import QUIET, Paper, Section, Way, wrapped
 from dcp_engine.cli.standing import wishes
@@ -131,20 +132,22 @@ def _middle_out(one: _Trouble, most: int, paper: Paper) -> Sequence[Text]:
 def _state(status: Status, now: datetime) -> str:
     if status.state is State.EXPORTED:
         return f"EXPORTED: {words.ending(status.outcome, status.dead_letters)}"
-    return f"{status.state} for {words.span(status.state_since, now)}"
+    return f"{status.state} {lasting(status.state_since, now)}"
 
 
 def _looked(status: Status, now: datetime, paper: Paper) -> list[str]:
     """When somebody looked at it and will again, and who."""
     if status.state is State.EXPORTED:
         return [f"ended {words.since(status.state_since, now)}"]
-    seen = (
-        f"looked at {words.span(status.last_tick_at, now)} ago"
-        if status.last_tick_at
-        else "not looked at yet"
-    )
-    due = status.next_tick_at
-    if due is not None and due > now:
+    last, due = status.last_tick_at, status.next_tick_at
+    wrong = last is not None and last - now > figures.CLOCKS_DIFFER
+    if last is None:
+        seen = "not looked at yet"
+    elif wrong:
+        seen = f"looked at {figures.near(last, now)}"
+    else:
+        seen = f"looked at {words.span(last, now)} ago"
+    if due is not None and due > now and not wrong:
         seen += f", next in {words.span(now, due)}"
     driver = f"driven by {status.driver or 'nobody at this moment'}"
     together = f"{seen}; {driver}"
@@ -162,14 +165,17 @@ def _troubles(
 def _wrong(
     status: Status, now: datetime, paper: Paper, unwatched: str | None
 ) -> Iterator[tuple[str, str, bool]]:
+    if clock := behind([status], now):
+        yield "CLOCK", clock, False
     if status.state is not State.EXPORTED and unwatched:
         yield "UNWATCHED", unwatched, False
     if left := left_running(status):
         yield MAY_BILL, left, False
     for problem in status.problems:
-        lead = f"PROBLEM {problem.name} for {words.span(problem.since, now)}"
+        lasts = lasting(problem.since, now)
+        lead = f"PROBLEM {problem.name} {lasts}"
         since = f" (since {figures.near(problem.since, now)})"
-        lead += since if len(lead + since) <= paper.width else ""
+        lead += since if lasts.startswith("for") and len(lead + since) <= paper.width else ""
         yield lead, problem.text, problem.advice
     if status.state is not State.EXPORTED:
         for lead, wish in wishes(status):

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dcp_engine.cli.clock_behind import behind
 from dcp_engine.cli.live.head import BAD, STYLES
 from dcp_engine.cli.live.paper import QUIET, Line, Paper, Way, drawn
 from dcp_engine.cli.overview import Overview, Seen, overviews, rows
@@ -29,9 +30,12 @@ def runs_view(runs: Sequence[Seen], now: datetime, paper: Paper, *, footer: str 
     if not found:
         return drawn([[Way(100, paper.text("There are no live runs."))], below], paper)
     table = list(_rows(found, paper))
-    ways = []
+    ways: list[Way] = []
+    top: list[RenderableType] = []
+    if clock := behind([one.status for one in runs], now):
+        top.append(paper.text(f"CLOCK  {clock}", BAD))
     for whole in range(len(table), -1, -1):
-        shown: list[RenderableType] = []
+        shown = [*top]
         for number, (one, row) in enumerate(table):
             shown += [row, *(_full if number < whole else _briefly)(one, paper)]
         ways.append(Way(60, Group(*shown)))
