@@ -1,6 +1,6 @@
 """Duties: what plugins do while a run is in a state, on a schedule kept in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -49,11 +49,27 @@ class Duties:
 
         Raises LeaseLost, Credentials, OutOfTime, StoreError.
         """
+        self._forget_when({owned.item.name for owned in duties})
         for owned in duties:
             if self._drive.abort_wished():
                 return
             if self._is_due(owned.item):
                 self._do(owned)
+
+    def _forget_when(self, names: Collection[str]) -> None:
+        """Let none be shown as coming that nobody does any more: a setting may have turned it off.
+
+        What else is known of it is kept, for when somebody does it again.
+        """
+        gone = [duty for duty in self._drive.run.duties if duty.next_at and duty.name not in names]
+
+        def forgotten(run: Run) -> Run:
+            for duty in gone:
+                run = with_duty(run, replace(duty, next_at=None))
+            return run
+
+        if gone:
+            self._drive.commit(forgotten)
 
     def _is_due(self, duty: Duty) -> bool:
         run = self._drive.run

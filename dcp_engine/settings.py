@@ -313,6 +313,8 @@ def _count(value: object) -> int:
     if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value):
         return int(value)
     got = quoted(value) if isinstance(value, str) else kind(value)
+    if isinstance(value, float):
+        got = f"{value:g}"
     raise BadInput(f"it must be a whole number, like 3, and is {got}")
 
 

@@ -33,6 +33,8 @@ _FIRST: Final = 10
 
 @hookimpl
 def duties(settings: Settings) -> Sequence[Duty]:
+    if not settings.ensure_alarms:
+        return []
     return [
         Duty(
             name="idle-alarms",
@@ -51,8 +53,6 @@ def ensure(context: Context) -> DutyResult | None:
     done nothing until then is ended by its alarm at once, so it is told of first, as `unjoined`
     does. An alarm that is there stays as it is; what somebody altered is told by `alarms`.
     """
-    if not context.settings.ensure_alarms:
-        return None
     turns = Turns(
         context,
         grace=context.settings.join_grace,

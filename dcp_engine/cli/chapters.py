@@ -20,6 +20,8 @@ _FOUND: Final = frozenset(
 # The steps that tell with their end where something is.
 _TELLING: Final = frozenset({"logs", "report"})
 _NAMED: Final = ("machines", "volumes")
+# What there was one of: the number and all before it is told of.
+_ONE: Final = re.compile(r"^(\D*[\d,]+ [a-z ]*?)(?= (?:that|of) )")
 # So many events of one kind are told as one.
 _SEVERAL: Final = 3
 
@@ -192,7 +194,10 @@ def _summed(group: Sequence[Event]) -> str:
     most = group[counts.index(max(counts))]
     # What follows a colon are examples out of one of them.
     text = most.text.partition(": ")[0].rstrip(".")
-    said = text.replace(str(max(counts)), f"{sum(counts):,}", 1)
+    whole = sum(counts)
+    said = text.replace(str(max(counts)), f"{whole:,}", 1)
+    if max(counts) == 1 < whole:
+        said = _ONE.sub(r"\1s", said).replace("a machine that is", "machines that are")
     return f"{said}, in {counted(len(group), 'round')}."
 
 

@@ -9,7 +9,6 @@ from typing import Final
 import click
 
 from dcp_engine.cli import arguments
-from dcp_engine.cli.columns import say_in_columns
 from dcp_engine.cli.command import EngineCommand, examples, utf8
 from dcp_engine.cli.given import complete_names, everywhere, open_app
 from dcp_engine.cli.iam_policy import is_name
@@ -68,23 +67,29 @@ def doctor(ctx: click.Context, run: str | None, as_json: bool) -> None:
     if as_json:
         out.json({"exit_code": code, "findings": [finding.as_json() for finding in findings]})
     else:
-        for finding in findings:
-            _say(out, finding)
-        out.say()
-        say_in_columns(out, "", _summary(findings))
+        say_findings(out, findings)
     ctx.exit(code)
+
+
+def say_findings(out: Terminal, findings: Sequence[Finding]) -> None:
+    """Each in a line, with what to do beneath it, and how many need somebody."""
+    for finding in findings:
+        _say(out, finding)
+    out.say()
+    out.say(_summary(findings))
 
 
 def _say(out: Terminal, finding: Finding) -> None:
     mark, colour = _MARKS[finding.verdict]
     lead = f"{mark}  {finding.name:<{_NAME_WIDTH}}  "
-    say_in_columns(out, lead, finding.text, colour=colour)
+    out.say(finding.text, lead=lead, colour=colour)
     if finding.what_to_do and finding.verdict is not Verdict.FINE:
-        say_in_columns(out, f"{'':<{len(lead) - 3}}-> ", finding.what_to_do)
+        out.say(f"{'':<{len(lead) - 3}}-> {finding.what_to_do}", hang=len(lead))
     lines = (finding.copy or "").splitlines()
     margin = len(lead) if len(lines) == 1 else _MARGIN
     for line in lines:
-        out.say(f"{'':<{margin}}{line}")
+        # It is to be copied as it stands.
+        out.say(f"{'':<{margin}}{line}", whole=True)
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dcp_engine.headcount import Headcount
-from dcp_engine.model import Run
+from dcp_engine.model import Observation, Run
 from dcp_engine.money import Money
 from dcp_engine.progress import Progress
 from dcp_engine.words import counted
+
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""By less the clocks of two computers may differ."""
 
 UNKNOWN: Final = "not known yet"
 
@@ -109,6 +112,12 @@ def ended(count: Headcount) -> str | None:
     return f"{_number(count.ended)} ended ({reasons})"
 
 
+def measured(seen: Observation) -> str:
+    """What a duty has seen: `1 job`, `2 jobs`, `0.5`."""
+    unit = seen.unit.removesuffix("s") if seen.value == 1 and len(seen.unit) > 1 else seen.unit
+    return f"{seen.value:g} {unit}".rstrip()
+
+
 def percent(value: float | None) -> str:
     """A share in percent."""
     return "-" if value is None else f"{value:.0f}%"
@@ -121,11 +130,14 @@ def counted_jobs(number: int) -> str:
 
 def soon(run: Run, now: datetime) -> list[str]:
     """Which duties come next and when, the soonest first."""
+    # With a clock that was set back how long it is to anything is not known.
+    seen = max(run.last_tick_at or now, run.state_since)
+    when = until if seen - now <= CLOCKS_DIFFER else _at
     coming = [duty for duty in run.duties if duty.next_at is not None and run.state.watches]
     return [
         _DUTIES.get(duty.name, duty.name)
         + (" (failing) " if duty.failures else " ")
-        + until(duty.next_at, now)
+        + when(duty.next_at, now)
         for duty in sorted(coming, key=lambda duty: duty.next_at or now)
         if duty.next_at is not None
     ]
@@ -136,6 +148,10 @@ def until(at: datetime, now: datetime) -> str:
     from humanize import naturaldelta  # noqa: PLC0415 - slow, and not every command needs it
 
     return f"in {naturaldelta(at - now)}" if at > now else "due"
+
+
+def _at(at: datetime, now: datetime) -> str:
+    return f"at {near(at, now)}"
 
 
 def near(at: datetime, now: datetime) -> str:

@@ -29,7 +29,7 @@ def say_unwatched(ctx: click.Context, app: App, run: Run) -> None:
         f"Nobody watches {name} while this computer sleeps, or once this command has ended. To "
         "have cron look after it whenever the computer is awake, add this line with `crontab -e`:"
     )
-    out.say(f"  {cron_line(ctx, app, name_of(app, run))}")
+    out.say(f"  {cron_line(ctx, app, name_of(app, run))}", whole=True)
     if remark := cron_remark():
         out.say(f"  ({remark})")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from textwrap import wrap
 
 import click
 import msgspec
@@ -17,8 +16,8 @@ from dcp_engine.model import Event, Run
 
 # As wide as the kinds that come often, so that the texts of most runs stand below each other.
 _NARROWEST = 16
-# Below that a text is left to the terminal to wrap.
-_ROOM = 40
+# Columns that a heading goes on after.
+_HANG = 2
 # In a run that is over sooner the seconds tell what came first.
 _QUICK = timedelta(hours=2)
 
@@ -53,11 +52,17 @@ def history(ctx: click.Context, app_name: str, full: bool, as_json: bool) -> Non
     out.say(
         f"  {run.id}, account {run.account}, {run.region}: {_stands(run)}",
         lead=run.names.app_name,
+        hang=_HANG,
     )
     if full:
         _every_event(out, events)
     else:
-        _Story(out, events).tell()
+        tell_story(out, events)
+
+
+def tell_story(out: Terminal, events: Sequence[Event]) -> None:
+    """The events by day and state, what came again and again once."""
+    _Story(out, events).tell()
 
 
 def _every_event(out: Terminal, events: Sequence[Event]) -> None:
@@ -100,11 +105,11 @@ class _Story:
                 self._out.say(lead=day)
                 today = day
             self._out.say()
-            self._out.say(self._heading(chapter), lead=chapter.state, colour="cyan")
+            self._out.say(self._heading(chapter), lead=chapter.state, colour="cyan", hang=_HANG)
             for entry in chapter.entries:
                 lead = f"  {self._when(entry):<{when}}  {entry.who:<{who}}  "
                 shade = "red" if entry.problem else None
-                self._out.say(self._wrapped(entry.text, len(lead)), lead=lead, colour=shade)
+                self._out.say(entry.text, lead=lead, colour=shade)
 
     def _heading(self, chapter: Chapter) -> str:
         if not chapter.begun:
@@ -127,14 +132,6 @@ class _Story:
         """A moment, with its day where that is another one."""
         other = at.astimezone().date() != day.astimezone().date()
         return f"{at.astimezone():{'%a ' if other else ''}{self._form}}"
-
-    def _wrapped(self, text: str, indent: int) -> str:
-        """A text in lines beside what is to the left of it, where somebody reads it at once."""
-        width = self._out.width
-        if width is None or width - indent < _ROOM:
-            return text
-        lines = wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
-        return f"\n{'':<{indent}}".join(lines)
 
 
 def _stands(run: Run) -> str:

@@ -1,14 +1,16 @@
 """`dcp-engine list`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
 
 from dcp_engine.cli import arguments, words
+from dcp_engine.cli.clock_behind import say_clock
 from dcp_engine.cli.columns import say_table
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
-from dcp_engine.cli.terminal import terminal
+from dcp_engine.cli.terminal import Terminal, terminal
 from dcp_engine.status import Status
 
 _HEAD = (
@@ -51,7 +53,13 @@ def list_runs(ctx: click.Context, every: bool, as_json: bool) -> None:
     elif not found:
         out.message(f"There are no {'' if every else 'live '}runs in {app.database}.")
     else:
-        say_table(out, [_HEAD, *map(_row, found)])
+        say_clock(out, found, app.now())
+        say_runs(out, found)
+
+
+def say_runs(out: Terminal, found: Sequence[Status]) -> None:
+    """The table."""
+    say_table(out, [_HEAD, *map(_row, found)])
 
 
 def _row(status: Status) -> tuple[str, ...]:

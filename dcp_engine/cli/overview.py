@@ -1,6 +1,7 @@
-"""Several runs in a few lines each, in 80 columns: those in trouble first."""
+"""Several runs in a few lines each: those in trouble first."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -8,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from dcp_engine.cli import figures, words
+from dcp_engine.cli import figures
+from dcp_engine.cli.clock_behind import lasting
 from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.standing import wishes
 from dcp_engine.headcount import headcount
@@ -16,8 +18,11 @@ from dcp_engine.model import State
 from dcp_engine.picture import Picture
 from dcp_engine.status import Status
 
-WIDTH: Final = 80
+_ALL, _MOST = 79, 60
 HEAD: Final = ("RUN", "STATE", "FOR", "LEFT", "DONE", "MACHINES", "ENDS")
+# What is left of the table where a terminal has fewer columns than for all of it, or for most.
+_MEDIUM: Final = ("STATE", "FOR", "LEFT", "DONE", "MACHINES")
+_SMALL: Final = ("STATE", "LEFT", "DONE")
 _UNKNOWN: Final = "-"
 
 
@@ -45,13 +50,13 @@ def overviews(runs: Sequence[Seen], now: datetime) -> list[Overview]:
     return [_overview(seen, now, alone=names[seen.status.app_name] == 1) for seen in ordered]
 
 
-def rows(
-    found: Sequence[Overview], width: int = WIDTH, columns: Sequence[str] = HEAD[1:]
-) -> Iterator[tuple[str, str]]:
-    """Name and cells of each line of the table, its head first.
+def rows(found: Sequence[Overview], width: int | None = None) -> Iterator[tuple[str, str]]:
+    """Name and cells of each line of the table, its head first; fewer cells in a narrow terminal.
 
-    A name that is too long has a line for itself.
+    A name that is too long for a terminal has a line for itself.
     """
+    width = sys.maxsize if width is None else width
+    columns: Sequence[str] = HEAD[1:] if width >= _ALL else _MEDIUM if width >= _MOST else _SMALL
     places = [HEAD.index(column) - 1 for column in columns]
     lines = [("RUN", columns), *((one.name, [one.cells[n] for n in places]) for one in found)]
     widths = [max(len(cells[n]) for _, cells in lines) for n in range(len(columns))]
@@ -81,7 +86,7 @@ def _overview(seen: Seen, now: datetime, *, alone: bool) -> Overview:
     left = picture.progress.left
     cells = (
         status.state.value,
-        words.span(status.state_since, now),
+        lasting(status.state_since, now).removeprefix("for "),
         f"{left:,}" if left is not None and status.state.watches else _UNKNOWN,
         figures.share(picture.progress) or _UNKNOWN,
         _machines(seen, now),
@@ -118,7 +123,6 @@ def _troubles(seen: Seen, now: datetime) -> Iterable[tuple[str, str]]:
         yield "UNWATCHED", seen.unwatched
     for problem in status.problems:
         first = re.split(r"(?<=[.:;]) ", problem.text, maxsplit=1)[0].rstrip(".:;")
-        lasts = f"for {words.span(problem.since, now)}"
-        yield "PROBLEM", f"{first}. [{problem.name}, {lasts}]"
+        yield "PROBLEM", f"{first}. [{problem.name}, {lasting(problem.since, now)}]"
     for lead, wish in wishes(status):
         yield lead, f"{wish}; the next tick obeys"

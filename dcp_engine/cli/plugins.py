@@ -6,7 +6,7 @@ import sys
 import click
 
 from dcp_engine.cli import arguments
-from dcp_engine.cli.columns import say_in_columns, say_table
+from dcp_engine.cli.columns import say_table
 from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.given import everywhere, open_app
 from dcp_engine.cli.root import COMMANDS
@@ -74,7 +74,7 @@ def _troubles(out: Terminal, reports: list[PluginReport], *, checked: bool) -> N
     if found:
         out.say()
     for name, text in found:
-        say_in_columns(out, f"  {name}  ", text, colour="red")
+        out.say(text, lead=f"  {name}  ", colour="red")
     if checked and not any(map(_is_in_trouble, reports)):
         out.say()
         out.say("Every plugin that is wanted is loaded, and none says that it lacks anything.")

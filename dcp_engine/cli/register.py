@@ -33,6 +33,7 @@ def registered(
         if found.new
         else f"{run.names.app_name} is known already, {run.state} since "
         f"{words.moment(run.state_since)}: ",
+        hang=2,
     )
     for remark in found.remarks:
         out.say(remark)

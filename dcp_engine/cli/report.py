@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from textwrap import wrap
+from typing import Final
 
 from dcp_engine.cli import figures, words
 from dcp_engine.cli.leaving import MAY_BILL, left_running
-from dcp_engine.cli.overview import WIDTH, Seen, overviews
+from dcp_engine.cli.overview import Seen, overviews
 from dcp_engine.cli.overview import rows as rows_of
 from dcp_engine.cli.standing import say_problems, wishes
 from dcp_engine.cli.terminal import Terminal
 from dcp_engine.headcount import headcount, latest
 from dcp_engine.model import Observation, Outcome, State
 from dcp_engine.picture import Picture
+from dcp_engine.progress import DEAD_LETTERS
 from dcp_engine.series import CLUSTER_CPU, CLUSTER_MEMORY, JOBS_DONE
 from dcp_engine.status import FleetStatus, Status, StepStatus
 from dcp_engine.words import counted
+
+# Columns that what is wrong goes on after.
+_HANG: Final = 4
 
 
 def in_full(
@@ -66,29 +70,20 @@ def in_full(
         rows.append(("next", ", ".join(coming)))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        out.say(f"  {name:<{width}}  {text}")
+        out.say(f"  {name:<{width}}  {text}", hang=width + 4)
 
 
 def in_short(out: Terminal, runs: Sequence[Seen], now: datetime) -> None:
     """A row for each run, and what is wrong with it below, those in trouble first."""
     found = overviews(runs, now)
-    (name, cells), *lines = rows_of(found)
+    (name, cells), *lines = rows_of(found, out.width)
     out.say(name + cells)
     for one, (name, cells) in zip(found, lines, strict=True):
         out.say(cells, lead=name)
         for lead, text in one.troubles:
-            _say_below(out, lead, text, colour="red")
+            out.say(f"  {text}", lead=f"  {lead}", colour="red", hang=2)
         if one.remark:
-            _say_below(out, "", one.remark)
-
-
-def _say_below(out: Terminal, lead: str, text: str, colour: str | None = None) -> None:
-    """A text in lines that fit, with its first word standing out."""
-    whole = f"{lead}  {text}" if lead else text
-    first, *rest = wrap(whole, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
-    out.say(first.removeprefix(lead), lead=f"  {lead}", colour=colour)
-    for line in rest:
-        out.say(f"  {line}")
+            out.say(f"  {one.remark}")
 
 
 def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | None) -> None:
@@ -98,6 +93,7 @@ def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | Non
     out.say(
         f"{what} since {words.since(status.state_since, now)}",
         lead=f"{status.app_name}  {status.state.value}",
+        hang=_HANG,
     )
     if released:
         out.say(
@@ -105,13 +101,17 @@ def _headline(out: Terminal, status: Status, now: datetime, unwatched: str | Non
             "may run and be billed. What is said below is from that moment."
         )
     elif left := left_running(status):
-        out.say(left, lead=f"  {MAY_BILL}: ", colour="red")
+        out.say(left, lead=f"  {MAY_BILL}: ", colour="red", hang=_HANG)
     if unwatched:
-        out.say(unwatched, lead="  UNWATCHED  ", colour="red")
+        said, _, cron = unwatched.partition("\n")
+        out.say(said, lead="  UNWATCHED  ", colour="red", hang=_HANG)
+        # Its line is to be copied as it stands.
+        out.say(cron, whole=True)
     say_problems(out, status.problems, now)
     if not ended:
         for lead, wish in wishes(status):
-            out.say(f"{wish}; the next tick obeys", lead=f"  {lead}  ", colour="red")
+            text = f"{wish}; the next tick obeys"
+            out.say(text, lead=f"  {lead}  ", colour="red", hang=_HANG)
 
 
 def _jobs(status: Status) -> str:
@@ -151,9 +151,12 @@ def _cluster(picture: Picture, now: datetime) -> str | None:
 
 
 def _observed(status: Status, picture: Picture) -> Iterator[Observation]:
-    """What duties have seen, but for what is said of the progress already."""
+    """What duties have seen, but for what is said already."""
+    said = {JOBS_DONE} if picture.progress.done is not None else set()
+    if status.dead_letters is not None:
+        said.add(DEAD_LETTERS)
     for seen in status.observations:
-        if seen.name != JOBS_DONE or picture.progress.done is None:
+        if seen.name not in said:
             yield seen
 
 
@@ -162,8 +165,7 @@ def _fleet(fleet: FleetStatus) -> str:
 
 
 def _observation(seen: Observation) -> str:
-    unit = f" {seen.unit}" if seen.unit else ""
-    return f"{seen.value:g}{unit}" + (f" at {words.moment(seen.at)}" if seen.at else "")
+    return figures.measured(seen) + (f" at {words.moment(seen.at)}" if seen.at else "")
 
 
 def _step(step: StepStatus) -> str:

@@ -40,6 +40,7 @@ def resume(
         out.say(
             f", {run.state} since {words.moment(run.state_since)}.",
             lead=f"Going on with {run.names.app_name} (run {run.id})",
+            hang=2,
         )
         say_standing(ctx, app, run)
         say_unwatched(ctx, app, run)

@@ -25,6 +25,7 @@ def say_problems(out: Terminal, problems: Iterable[Problem], now: datetime) -> N
             f"{problem.text} [{problem.name}, {_since(problem, now)}]",
             lead="  PROBLEM  ",
             colour="red",
+            hang=4,
         )
 
 

@@ -6,6 +6,7 @@ import click
 
 from dcp_engine.app import App
 from dcp_engine.cli import arguments
+from dcp_engine.cli.clock_behind import say_clock
 from dcp_engine.cli.command import EngineCommand, examples, pause, utf8
 from dcp_engine.cli.for_programs import for_programs
 from dcp_engine.cli.given import complete_names, everywhere, open_app
@@ -90,6 +91,7 @@ def say_one(ctx: click.Context, app: App, app_name: str, *, as_json: bool = Fals
         out.json(for_programs(found, picture))
         return
     now = app.now()
+    say_clock(out, [found], now)
     in_full(
         out,
         found,
@@ -107,6 +109,7 @@ def say_all(ctx: click.Context, app: App, *, as_json: bool = False) -> None:
         out.json([for_programs(one, app.picture(one.run_id)) for one in live])
     elif live:
         now = app.now()
+        say_clock(out, live, now)
         in_short(out, [seen(ctx, app, one, now) for one in live], now)
     else:
         missing = "" if app.database.exists() else ", which does not exist yet"

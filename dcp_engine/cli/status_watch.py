@@ -9,6 +9,7 @@ import click
 from dcp_engine.app import App
 from dcp_engine.cli import words
 from dcp_engine.cli.account import account
+from dcp_engine.cli.clock_behind import say_clock
 from dcp_engine.cli.detach import Detach
 from dcp_engine.cli.overview import Seen
 from dcp_engine.cli.report import in_short
@@ -99,6 +100,7 @@ def _all_in_lines(ctx: click.Context, app: App, detach: Detach, every: timedelta
 
 def _say_table(out: Terminal, found: Sequence[Seen], now: datetime) -> None:
     out.say(lead=words.moment(now))
+    say_clock(out, [one.status for one in found], now)
     if found:
         in_short(out, found, now)
     else:

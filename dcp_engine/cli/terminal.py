@@ -12,6 +12,8 @@ from typing import Any, Final, TextIO
 
 import click
 
+from dcp_engine.cli.wrapping import wrapped
+
 # The reader of a pipe has gone, or the terminal was closed.
 _GONE: Final = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 
@@ -33,17 +35,25 @@ class Terminal:
     @property
     def width(self) -> int | None:
         """How many columns it has, where standard output is a terminal and says so."""
-        stream = _stream("stdout")
-        try:
-            if stream is None or not stream.isatty():
-                return None
-            return os.get_terminal_size(stream.fileno()).columns or None
-        except (OSError, ValueError):
-            return None
+        return _width(_stream("stdout"))
 
-    def say(self, text: str = "", *, lead: str = "", colour: str | None = None) -> None:
-        """A result. `lead` comes first and stands out, where standard output can show that."""
-        self._result(styled(text, lead, colour, shown=shows_colour(_stream("stdout"))))
+    def say(
+        self,
+        text: str = "",
+        *,
+        lead: str = "",
+        colour: str | None = None,
+        hang: int | None = None,
+        whole: bool = False,
+    ) -> None:
+        """A result. `lead` comes first and stands out, where standard output can show that.
+
+        A terminal gets it in lines that fit, further ones below the text or after `hang` columns;
+        `whole` is what is to be copied as it stands. A pipe gets it as it is.
+        """
+        shown = shows_colour(_stream("stdout"))
+        width = None if whole else self.width
+        self._result(styled(text, lead, colour, shown=shown, width=width, hang=hang))
 
     def json(self, value: Any) -> None:
         """A result for programs."""
@@ -54,7 +64,8 @@ class Terminal:
 
     def message(self, text: str) -> None:
         """A message about the command itself, on standard error."""
-        _write(_stream("stderr"), harmless(text))
+        stream = _stream("stderr")
+        _write(stream, wrapped(harmless(text), _width(stream)))
 
     def error(self, text: str) -> None:
         """What went wrong, on standard error."""
@@ -92,10 +103,19 @@ def terminal(ctx: click.Context) -> Terminal:
     return found
 
 
-def styled(text: str, lead: str, colour: str | None, *, shown: bool) -> str:
-    """Text after a lead that stands out, where that can be `shown`."""
+def styled(
+    text: str,
+    lead: str,
+    colour: str | None,
+    *,
+    shown: bool,
+    width: int | None = None,
+    hang: int | None = None,
+) -> str:
+    """Text after a lead that stands out, where that can be `shown`; in lines that fit a width."""
     lead = harmless(lead)
-    return (click.style(lead, bold=True, fg=colour) if lead and shown else lead) + harmless(text)
+    text = wrapped(harmless(text), width, taken=len(lead), hang=hang)
+    return (click.style(lead, bold=True, fg=colour) if lead and shown else lead) + text
 
 
 def harmless(text: str) -> str:
@@ -113,6 +133,15 @@ def _stream(name: str) -> TextIO | None:
     """A standard stream; None where the process was started without it."""
     stream: TextIO | None = getattr(sys, name)
     return stream
+
+
+def _width(stream: TextIO | None) -> int | None:
+    try:
+        if stream is None or not stream.isatty():
+            return None
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def shows_colour(stream: TextIO | None) -> bool:

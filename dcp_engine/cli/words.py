@@ -1,7 +1,7 @@
 """Moments, counts and machines as people read them; local time."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from dcp_engine.model import UNKNOWN
@@ -59,10 +59,13 @@ def since(at: datetime, now: datetime) -> str:
 
 
 def span(start: datetime, end: datetime) -> str:
-    """How long from one moment to a later one, roughly: `2 hours`."""
+    """How long from one moment to a later one, roughly: `2 hours`.
+
+    Of an earlier one, as when clocks differ a little, it is `a moment`.
+    """
     import humanize  # noqa: PLC0415 - slow, and not every command needs it
 
-    return humanize.naturaldelta(end - start)
+    return humanize.naturaldelta(max(end - start, timedelta(0)))
 
 
 def jobs(visible: int | None, in_flight: int | None, delayed: int | None) -> str:

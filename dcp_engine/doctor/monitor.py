@@ -21,10 +21,16 @@ def unusable(error: BadInput) -> Finding:
     """A file that is none, with everything that is wrong with it."""
     return wrong(
         _NAME,
-        " ".join([error.what, *(f"{complaint}." for complaint in error.complaints)]),
+        " ".join([error.what, *map(_sentence, error.complaints)]),
         "Give the file that `startCluster` of Distributed-CellProfiler wrote, "
         f"files/APP_NAME{_ENDING}, as it wrote it.",
     )
+
+
+def _sentence(complaint: str) -> str:
+    """A complaint as one: it may say more than one already."""
+    end = "" if complaint.endswith((".", "?", "!")) else "."
+    return f"{complaint[:1].upper()}{complaint[1:]}{end}"
 
 
 def monitor_file(subject: Subject, path: Path, now: datetime) -> Finding:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from dcp_engine.store.file_system import Mounts, mounted, network_file_system
+from dcp_engine.store.file_system import Mounts, made_up, mounted, network_file_system
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +31,16 @@ def examine(path: Path, mounts: Mounts = mounted) -> Place:
     exists = real.exists()
     needed = [real, folder] if exists else [folder]
     closed = [place for place in needed if not _writable(place)]
+    usage = shutil.disk_usage(folder)
+    if not usage.total and made_up(path, mounts):
+        closed.append(folder)
     return Place(
         path=path,
         exists=exists,
         network=network_file_system(path, mounts),
         closed=closed[0] if closed else None,
-        free=shutil.disk_usage(folder).free,
+        # Some have no size at all, or do not tell it.
+        free=usage.free if usage.total else None,
     )
 
 

@@ -54,6 +54,8 @@ _NETWORK: Final = frozenset(
         "wekafs",
     }
 )
+# Files that are made up when they are read (Linux, filesystems/proc and filesystems/sysfs).
+_MADE_UP: Final = frozenset({"proc", "sysfs", "cgroup", "cgroup2", "debugfs", "securityfs"})
 
 
 def network_file_system(path: Path, mounts: Mounts) -> str | None:
@@ -67,6 +69,14 @@ def network_file_system(path: Path, mounts: Mounts) -> str | None:
     except OSError:
         return None
     return found if found in _NETWORK else None
+
+
+def made_up(path: Path, mounts: Mounts) -> bool:
+    """Whether the path is on a file system of the kernel's own, where nobody can keep a file."""
+    try:
+        return _type_of(path.resolve(), mounts()) in _MADE_UP
+    except OSError:
+        return False
 
 
 def _type_of(real: PurePath, mounts: Iterable[tuple[str, str]]) -> str | None:

@@ -1,5 +1,6 @@
 """The database: where it is, whether it can be written, and that it is left as it is."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -175,3 +176,17 @@ def test_a_disk_that_is_not_there_is_said_in_words(path: Path) -> None:
     finding = database(OSError(5, "Input/output error"), [])
     assert finding.verdict is Verdict.WRONG
     assert "Input/output error" in finding.text
+
+
+def test_where_nobody_can_keep_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = type(shutil.disk_usage(tmp_path))(0, 0, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: nothing)
+    path = tmp_path / "x" / "runs.db"
+    finding = database(examine(path, lambda: [("/", "ext4"), (str(tmp_path), "proc")]), [])
+    assert finding.verdict is Verdict.WRONG
+    assert f"{tmp_path} may not be written" in finding.text
+    assert "free" not in finding.text
+    # One that does not tell its size may be used all the same.
+    finding = database(examine(path, lambda: [("/", "ext4")]), [])
+    assert finding.verdict is Verdict.FINE
+    assert "unknown free" in finding.text

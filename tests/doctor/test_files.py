@@ -1,6 +1,7 @@
 """Monitor files that are none, old, of another run; and runs in every state."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def names(findings: list[Finding]) -> set[str]:
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        ("", "it is empty"),
-        ("{", "it is not JSON"),
+        ("", "It is empty; was `startCluster` interrupted?"),
+        ("{", "It is not JSON: line 1"),
         ("[]", "must be one JSON object"),
         ("{}", "MONITOR_FLEET_ID is missing"),
         ('{"MONITOR_APP_NAME": "Exp 1"}', "cannot be an APP_NAME"),
@@ -40,6 +41,7 @@ def test_a_file_that_is_no_monitor_file(
     (only,) = not_fine(found).values()
     assert (only.name, only.verdict) == ("monitor-file", Verdict.WRONG)
     assert word in only.text
+    assert not re.search(r"[.?!]\.|[.?!] [a-z]", only.text)
     assert str(path) in only.text
     assert "`startCluster`" in str(only.what_to_do)
     assert exit_code(found) == 4

@@ -78,8 +78,9 @@ def test_a_run_watched_in_two_windows(stage: MakeScene) -> None:
         assert terminal.until_ended() == 0
         text = window.text
         assert not HEADLINE.search(text)
-        assert text.index("RUNNING → DRAINING") < text.index("TEARDOWN → EXPORTED")
-        assert text.index("TEARDOWN → EXPORTED") < text.index(f"{NAME} has ended: completed")
+        flat = " ".join(text.split())
+        assert flat.index("RUNNING → DRAINING") < flat.index("TEARDOWN → EXPORTED")
+        assert flat.index("TEARDOWN → EXPORTED") < flat.index(f"{NAME} has ended: completed")
         # What happened stands in the scrollback, in order, and whole.
         told = re.findall(r"^\d\d:\d\d:\d\d  (\S+) ", text, re.MULTILINE)
         events = [event for event in scene.computer.history(NAME) if event["kind"] != "registered"]

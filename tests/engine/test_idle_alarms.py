@@ -63,6 +63,26 @@ def test_what_its_worker_did_not_place_is_placed_just_as_that_does(
     assert told.text == f"Placing 1 idle alarm that the workers have not placed: Exp1_{never}."
 
 
+def test_turned_off_it_comes_no_more_and_turned_on_it_does(
+    aws: SimulatedAws, rig: Rig, tmp_path: Path
+) -> None:
+    run = watched(rig, scene(aws, tmp_path, WORKS))
+    watch(rig, run, 15)
+    rig.settings = Settings(ensure_alarms=False)
+    rig.restart()
+    watch(rig, run, 2)
+    record = rig.run(run).duty("idle-alarms")
+    assert record is not None
+    assert record.next_at is None
+    assert record.last_at is not None
+    rig.settings = Settings()
+    rig.restart()
+    watch(rig, run, 2)
+    record = rig.run(run).duty("idle-alarms")
+    assert record is not None
+    assert record.next_at is not None
+
+
 def test_an_altered_one_is_left_and_a_deleted_one_comes_back(
     aws: SimulatedAws, rig: Rig, tmp_path: Path
 ) -> None:

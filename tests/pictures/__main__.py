@@ -7,7 +7,7 @@ views with. Look at what has changed (`git diff`) before you keep it.
 import os
 import time
 
-from tests.pictures.snapshots import FOLDER, as_text, snapshots
+from tests.pictures.snapshots import FOLDER, as_text, printed, snapshots
 from tests.pictures.svg import FILE, drawn
 
 
@@ -23,6 +23,8 @@ def main() -> None:
         old.unlink()
     for name, lines in snapshots():
         (FOLDER / name).write_text(as_text(lines), encoding="utf-8")
+    for name, text in printed():
+        (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

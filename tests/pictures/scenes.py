@@ -30,12 +30,14 @@ from dcp_engine.picture import Picture
 from dcp_engine.progress import Progress
 from dcp_engine.series import RUN, Bucket, Spread
 from dcp_engine.status import Status, status_of
+from tests.pictures import real_words
 
 BEGAN: Final = datetime(2030, 1, 1, 9, 0, tzinfo=UTC)
 NOW: Final = datetime(2030, 1, 1, 13, 12, 20, tzinfo=UTC)
 FLEET: Final = "sfr-619699cf-1111-2222-3333-444444444444"
 HOLDER: Final = Holder(host="laptop/1", pid=4711, started=1.0, label="dcp-engine monitor")
 MINUTE: Final = timedelta(minutes=1)
+_DIFFERENCE: Final = "LessThanThreshold 5 instead of LessThanThreshold 1"
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,16 +177,30 @@ EVENTS: Final[Sequence[tuple[str, datetime, str, Mapping[str, Any]]]] = (
     ("alarms", BEGAN + 60 * MINUTE, "Deleting 3 alarms of machines that are gone.", {"count": 3}),
     (
         "problem",
-        BEGAN + 200 * MINUTE,
-        "No job was deleted for 52 minutes while 20 machines run.",
+        BEGAN + 232 * MINUTE,
+        "",
         {"problem": "stalled"},
     ),
 )
 
 
+def no_job_was_done(since: datetime, until: datetime) -> str:
+    """What is said of a run with twenty machines."""
+    up = [machine for machine in machines() if machine.ended_at is None]
+    return real_words.no_job_was_done(a_run(State.RUNNING), up, since, until)
+
+
 def events() -> tuple[Event, ...]:
+    problem = no_job_was_done(NOW - 52 * MINUTE, NOW - 20 * MINUTE)
     return tuple(
-        Event(id=str(n), run_id="Exp1-15fc5ebf", at=at, kind=kind, text=text, data=dict(data))
+        Event(
+            id=str(n),
+            run_id="Exp1-15fc5ebf",
+            at=at,
+            kind=kind,
+            text=text or problem,
+            data=dict(data),
+        )
         for n, (kind, at, text, data) in enumerate(EVENTS)
     )
 
@@ -250,17 +266,16 @@ def stalled() -> Scene:
     problems = (
         Problem(
             name="stalled",
-            since=NOW - 52 * MINUTE,
-            text="No job was deleted for 52 minutes, although 20 machines run and 1,640 jobs are "
-            "left; a job took 4 minutes before that. The machines are billed all the same. Look "
-            "into the log group Exp1_perInstance for what they do; if they are stuck, end them in "
-            "the EC2 console, and the fleet brings new ones.",
+            since=NOW - 20 * MINUTE,
+            text=no_job_was_done(NOW - 52 * MINUTE, NOW),
             needs_person=True,
         ),
         Problem(
             name="altered-alarms",
             since=NOW - 190 * MINUTE,
-            text="Somebody altered 1 idle alarm of Exp1: Exp1_i-0123456789abcdef0.",
+            text=real_words.somebody_altered(
+                a_run(State.RUNNING), "Exp1_i-0123456789abcdef0", _DIFFERENCE
+            ),
             advice=True,
         ),
     )
@@ -399,8 +414,8 @@ SCENES: Final[Mapping[str, Callable[[], Scene]]] = {
 def several() -> list[Seen]:
     """Four runs at once: quiet ones, one in trouble, one that nobody looks after."""
     scenes = {
-        "Exp1": running(),
-        "Plate_7": stalled(),
+        "Plate_7": running(),
+        "Exp1": stalled(),
         "Control": taken_down(),
         "Night": unwatched(),
     }

@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dcp_engine.model import Event
+from tests.pictures.scenes import no_job_was_done
 
 FLEET = "sfr-619699cf"
 _UNREADABLE = (
     "The jobs in queue Exp1Queue could not be counted: sqs:GetQueueAttributes: AWS is too busy. "
     "Nothing is concluded from that: the machines keep running and the count is tried again."
 )
-_STALLED = "No job was deleted for 30 minutes. Look into the log group."
+_STALLED = no_job_was_done(
+    datetime(2030, 1, 1, 21, 30, tzinfo=UTC), datetime(2030, 1, 1, 22, 2, tzinfo=UTC)
+)
 _DENIED = (
     "The teardown step queue has failed 1 time: sqs:DeleteQueue: not allowed. It is tried again."
 )

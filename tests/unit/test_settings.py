@@ -67,6 +67,11 @@ def own_file(text: str) -> None:
     path.write_text(text)
 
 
+def test_a_number_that_is_not_whole_is_shown(write: Callable[[str], Path]) -> None:
+    with pytest.raises(BadInput, match=r"whole number, like 3, and is 95\.5"):
+        load(flags={}, environ={}, config=write("machine_full_percent = 95.5"))
+
+
 def test_nothing_said_means_the_defaults() -> None:
     found = load(flags={"poll_interval": None}, environ={"PATH": "/bin"})
     assert found.settings == Settings()

@@ -15,6 +15,7 @@ from dcp_engine.cli.live.paper import LABEL, QUIET, Paper, Section, Way, labelle
 from dcp_engine.headcount import cpu, headcount, up
 from dcp_engine.model import Ended, Event, Machine, State, Step
 from dcp_engine.picture import Picture
+from dcp_engine.progress import DEAD_LETTERS
 from dcp_engine.series import JOBS_DONE
 from dcp_engine.status import Status
 
@@ -85,10 +86,11 @@ def duties(picture: Picture, paper: Paper) -> Section:
 
 def numbers(status: Status, paper: Paper) -> Section:
     """What plugins have seen."""
+    said = {JOBS_DONE} | ({DEAD_LETTERS} if status.dead_letters is not None else set())
     told = [
-        f"{seen.name} {seen.value:g} {seen.unit}".rstrip()
+        f"{seen.name} {figures.measured(seen)}"
         for seen in status.observations
-        if seen.name != JOBS_DONE
+        if seen.name not in said
     ]
     return [Way(20, Group(*labelled("seen", told, paper)))] if told else []
 
@@ -122,7 +124,7 @@ def events(picture: Picture, paper: Paper) -> Section:
 def footer(text: str, paper: Paper) -> Section:
     """What keys do."""
     shown = text if len(text) <= paper.width else text.partition(";")[0]
-    return [Way(40, paper.cut(paper.text(shown, QUIET)))]
+    return [Way(87, paper.cut(paper.text(shown, QUIET)))]
 
 
 def _machine(machine: Machine, picture: Picture, paper: Paper) -> list[Text]:

@@ -137,18 +137,19 @@ class _Part:
 def labelled(label: str, facts: Sequence[str], paper: Paper) -> list[Text]:
     """What facts are about, and beside it the facts, as many in a line as fit.
 
-    None that fits in one line is broken. On narrow paper the label has no column of its own.
+    None that fits in one line is broken. On narrow paper the label has no column of its own, and
+    a line with the first of them.
     """
     indent = 0 if paper.narrow else LABEL
     room = paper.width - indent
     lines: list[str] = [f"{label}: "] if paper.narrow and label else [""]
     for fact in facts:
         apart = "; " if lines[-1] and not lines[-1].endswith(": ") else ""
-        if not lines[-1] or len(lines[-1]) + len(apart) + len(fact) <= room:
+        if not apart or len(lines[-1]) + len(apart) + len(fact) <= room:
             lines[-1] += apart + fact
         else:
             lines.append(fact)
-    texts = [text for line in lines for text in _wrapped(paper.text(line), room)]
+    texts = [text for line in lines for text in wrapped(paper.text(line), room)]
     if indent:
         heads = [paper.text(label, QUIET), *[Text("")] * len(texts)]
         texts = [
@@ -158,7 +159,8 @@ def labelled(label: str, facts: Sequence[str], paper: Paper) -> list[Text]:
     return texts
 
 
-def _wrapped(text: Text, width: int) -> list[Text]:
+def wrapped(text: Text, width: int) -> list[Text]:
+    """A text in lines that are no wider."""
     return list(text.wrap(Console(width=width), width))
 
 

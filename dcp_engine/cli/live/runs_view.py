@@ -9,40 +9,44 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dcp_engine.cli.clock_behind import behind
 from dcp_engine.cli.live.head import BAD, STYLES
-from dcp_engine.cli.live.paper import NARROW, QUIET, Line, Paper, Way, drawn
-from dcp_engine.cli.overview import HEAD, WIDTH, Overview, Seen, overviews, rows
+from dcp_engine.cli.live.paper import QUIET, Line, Paper, Way, drawn
+from dcp_engine.cli.overview import Overview, Seen, overviews, rows
 from dcp_engine.model import State
 
-# What is left of the table where all of it does not fit.
-_MEDIUM: Final = ("STATE", "FOR", "LEFT", "DONE", "MACHINES")
-_SMALL: Final = ("STATE", "LEFT", "DONE")
+# Rows. With fewer there is none for what keys do.
+_LOW: Final = 4
 
 
 def runs_view(runs: Sequence[Seen], now: datetime, paper: Paper, *, footer: str = "") -> list[Line]:
-    """The lines of it. Where there is no room for all runs, those that go well are left out."""
-    below = [Way(40, paper.cut(paper.text(footer, QUIET)))] if footer else []
+    """The lines of it. Where there is no room for all runs, those that go well are left out.
+
+    Where there is none for all that is wrong, that of the runs further down is in a line each.
+    """
+    low = paper.height is not None and paper.height < _LOW
+    below = [Way(80, paper.cut(paper.text(footer, QUIET)))] if footer and not low else []
     found = overviews(runs, now)
     if not found:
         return drawn([[Way(100, paper.text("There are no live runs."))], below], paper)
     table = list(_rows(found, paper))
-    full: list[RenderableType] = []
-    briefly: list[RenderableType] = []
-    for one, row in table:
-        full += [row, *_full(one, paper)]
-        briefly += [row, *_briefly(one, paper)]
-    fits = _as_fits([row for _, row in table], paper)
-    ways = [Way(50, Group(*full)), Way(60, Group(*briefly)), Way(100, Group(*fits))]
+    ways: list[Way] = []
+    top: list[RenderableType] = []
+    if clock := behind([one.status for one in runs], now):
+        top.append(paper.text(f"CLOCK  {clock}", BAD))
+    for whole in range(len(table), -1, -1):
+        shown = [*top]
+        for number, (one, row) in enumerate(table):
+            shown += [row, *(_full if number < whole else _briefly)(one, paper)]
+        ways.append(Way(60, Group(*shown)))
+    fits = _as_fits([row for _, row in table], paper, len(below))
+    ways.append(Way(100, Group(*fits)))
     return drawn([ways, below], paper)
 
 
 def _rows(found: Sequence[Overview], paper: Paper) -> Iterator[tuple[Overview | None, Text]]:
     """The head of the table and each run's row."""
-    if paper.width >= WIDTH - 1:
-        columns: Sequence[str] = HEAD[1:]
-    else:
-        columns = _MEDIUM if paper.width >= NARROW else _SMALL
-    shown = rows(found, paper.width, columns)
+    shown = rows(found, paper.width)
     for lead, cells in islice(shown, 1):
         yield None, paper.cut(Text(lead + cells, style=QUIET))
     for one, (lead, cells) in zip(found, shown, strict=True):
@@ -62,7 +66,7 @@ def _name(text: str, paper: Paper) -> Text:
     return name
 
 
-def _full(one: Overview | None, paper: Paper) -> Iterator[Padding]:
+def _full(one: Overview | None, paper: Paper) -> Iterator[RenderableType]:
     for lead, text in one.troubles if one else ():
         said = Text.assemble(paper.text(lead, BAD), "  ", paper.text(text))
         yield Padding(said, (0, 0, 0, 2))
@@ -70,13 +74,14 @@ def _full(one: Overview | None, paper: Paper) -> Iterator[Padding]:
         yield Padding(paper.text(one.remark), (0, 0, 0, 2))
 
 
-def _briefly(one: Overview | None, paper: Paper) -> Iterator[Text]:
+def _briefly(one: Overview | None, paper: Paper) -> Iterator[RenderableType]:
     for lead, text in one.troubles if one else ():
         yield paper.cut(Text.assemble("  ", paper.text(lead, BAD), "  ", paper.text(text)))
 
 
-def _as_fits(lines: Sequence[Text], paper: Paper) -> list[Text]:
-    if paper.height is None or len(lines) <= paper.height:
+def _as_fits(lines: Sequence[Text], paper: Paper, below: int) -> list[Text]:
+    """As many as there is room for above so many lines."""
+    if paper.height is None or len(lines) <= paper.height - below:
         return list(lines)
-    kept = max(1, paper.height - 1)
+    kept = max(1, paper.height - below - 1)
     return [*lines[:kept], paper.text(f"and {len(lines) - kept} more", QUIET)]

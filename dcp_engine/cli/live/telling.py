@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from textwrap import TextWrapper
 from types import FrameType
 from typing import Final
 
@@ -19,8 +18,6 @@ from dcp_engine.cli.terminal import Terminal, styled
 from dcp_engine.clock import SystemClock
 from dcp_engine.model import Event, Run
 
-# Columns. A text that is narrower is left to the terminal to wrap.
-_ROOM: Final = 40
 DRIVING: Final = "Ctrl-C detaches; nothing is lost by that."
 
 
@@ -35,12 +32,9 @@ class LiveTeller:
         self._lines = Lines(app, self)
 
     def say(self, text: str = "", *, lead: str = "", colour: str | None = None) -> None:
-        """What stays, with the lines after the first one below its text, where there is room."""
-        room = self._canvas.size()[0] - 1 - len(lead)
-        if room >= _ROOM:
-            lines = [part for line in text.splitlines() for part in _wrapped(line, room) or [""]]
-            text = ("\n" + " " * len(lead)).join(lines)
-        self._painter.say(styled(text, lead, colour, shown=self._canvas.colour))
+        """What stays, in lines that fit."""
+        width = self._canvas.size()[0] - 1
+        self._painter.say(styled(text, lead, colour, shown=self._canvas.colour, width=width))
 
     def tell(self, event: Event) -> None:
         self._lines.tell(event)
@@ -113,10 +107,6 @@ def _looking(app: App, view: Callable[[App], View]) -> Iterator[Look]:
         yield lambda: view(beside)
     finally:
         beside.close()
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    return TextWrapper(width, break_long_words=False, break_on_hyphens=False).wrap(line)
 
 
 def _same_terminal() -> bool:

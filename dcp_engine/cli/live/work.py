@@ -111,8 +111,8 @@ def _rows(picture: Picture, status: Status, paper: Paper) -> Iterator[Row]:
                 remark=remark,
             )
     yield Row(
-        label="machines",
-        brief="machines",
+        label="machines up",
+        brief="up",
         now=_number(_machines(picture, status)),
         curve=curve(series.MACHINES, "magenta"),
         remark=_requested(status) if run.live else "",

@@ -163,6 +163,28 @@ def test_what_is_counted_is_added_up() -> None:
     assert told(deleted[0]) == [("dcp-engine", "Deleting 3 alarms.")]
 
 
+@pytest.mark.parametrize(
+    ("one", "both"),
+    [
+        (
+            "Placing 1 idle alarm that the workers have not placed: Exp1_i-1.",
+            "Placing 2 idle alarms that the workers have not placed, in 2 rounds.",
+        ),
+        (
+            "Deleting 1 alarm of a machine that is gone.",
+            "Deleting 2 alarms of machines that are gone, in 2 rounds.",
+        ),
+        (
+            "Ending 1 machine that never joined the cluster default: i-1.",
+            "Ending 2 machines that never joined the cluster default, in 2 rounds.",
+        ),
+    ],
+)
+def test_one_and_one_are_several(one: str, both: str) -> None:
+    [(_, text)] = told(event(1, "alarms", one, count=1), event(2, "alarms", one, count=1))
+    assert text == both
+
+
 def test_examples_out_of_one_are_not_examples_of_all() -> None:
     placed = [event(n, "idle-alarms", f"Placing {n} idle alarms: a, b.", count=n) for n in (3, 4)]
     assert told(*placed) == [("dcp-engine", "Placing 7 idle alarms, in 2 rounds.")]

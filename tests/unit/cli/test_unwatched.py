@@ -43,7 +43,7 @@ def test_it_is_said_below_the_run_among_several(invoke: Invoke, add: Add) -> Non
     _, name, first, *more = invoke("status").stdout.splitlines()
     assert name.startswith("Exp1  RUNNING")
     assert first.startswith(f"  UNWATCHED  Nobody has looked at Exp1 since {held.last_tick_at:%Y-}")
-    assert "dcp-engine resume Exp1" in " ".join(more)
+    assert first.endswith("dcp-engine resume Exp1")
     assert more[-1].startswith("Exp2  RUNNING")
 
 

@@ -121,7 +121,7 @@ def test_all_runs_are_shown_again_when_something_has_changed(
     told = result.stdout.split("\n\n")
     assert len(told) == 4
     assert "Exp1  RUNNING" in told[0]
-    assert "PROBLEM  Nothing happens. [stalled, for" in told[1]
+    assert "PROBLEM  Nothing happens. [stalled, since 2030-01-01 12:00]" in told[1]
     assert told[2].splitlines()[1:] == ["There are no live runs."]
     assert not told[3]
 
