@@ -27,12 +27,13 @@ from dcp_engine.model import (
     for_a_person,
     with_fleet,
 )
-from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts, ServiceFacts
+from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, MachineFacts, QueueFacts, ServiceFacts
 from dcp_engine.roll import called
 from dcp_engine.series import Sample
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
+_UP = frozenset({"pending", "running"})
 
 
 class QueueSeen(Enum):
@@ -106,15 +107,16 @@ class Watch:
             return None
 
     def look_at_fleets(self, *, why_late: bool = False) -> bool:
-        """Describe every fleet and list its machines; with `why_late` read its errors too.
+        """Describe every fleet and its machines; with `why_late` read its errors too.
 
         Returns whether that could be done. Raises Credentials, OutOfTime.
         """
         run = self._drive.run
         try:
             facts = self._aws.capacity.describe(run.fleet_ids)
+            shown = self._shown()
             active = {
-                fleet_id: self._aws.capacity.machines(fleet_id)
+                fleet_id: self._active(fleet_id, shown)
                 for fleet_id, fact in facts.items()
                 if fact is not None
             }
@@ -130,7 +132,8 @@ class Watch:
             return False
         idle = [fleet for fleet in run.fleets if facts.get(fleet.id) and not active[fleet.id]]
         troubles, untold = self._troubles(idle) if why_late else ((), None)
-        self._call_the_roll({i: f for f, ids in active.items() for i in ids})
+        if shown is not None:
+            self._call_the_roll(shown, {i: f for f, ids in active.items() for i in ids})
         now = self._clock.now()
         self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
         events = []
@@ -184,21 +187,37 @@ class Watch:
         except AwsError as error:
             return (), error
 
-    def _call_the_roll(self, active: Mapping[str, str]) -> None:
+    def _shown(self) -> Sequence[MachineFacts] | None:
+        """The fleets' machines as EC2 shows them, None where it does not."""
+        try:
+            return self._aws.machines.facts(self._drive.run.fleet_ids)
+        except (Credentials, OutOfTime):
+            raise
+        except AwsError:
+            return None
+
+    def _active(self, fleet_id: str, shown: Sequence[MachineFacts] | None) -> Sequence[str]:
+        """The machines of a fleet that are up.
+
+        The fleet's own list is asked for where EC2 does not show what is known to be up, or shows
+        none that is: that there is none must not be believed of one answer.
+        """
+        found = {one.id: one for one in shown or () if one.fleet_id == fleet_id}
+        alive = [one.id for one in found.values() if one.state in _UP]
+        known = (m for m in self._drive.machines if m.fleet_id == fleet_id and m.ended_at is None)
+        if alive and all(machine.instance_id in found for machine in known):
+            return alive
+        return self._aws.capacity.machines(fleet_id)
+
+    def _call_the_roll(self, shown: Sequence[MachineFacts], active: Mapping[str, str]) -> None:
         """Bring what is known of the machines up to date; `active` is instance id → fleet id.
 
         What is recorded as the run's may be ended by its id, so a machine is only when EC2's own
         tag gives it to one of the fleets: a fleet's list alone is not believed. One that cannot be
         confirmed now is when it is seen again, and the teardown looks for them all by that tag.
         """
-        try:
-            facts = self._aws.machines.facts(self._drive.run.fleet_ids)
-        except Credentials:
-            raise
-        except AwsError:
-            return
         known = {machine.instance_id: machine for machine in self._drive.machines}
-        self._drive.note_machines(called(known, facts, active, self._clock.now()))
+        self._drive.note_machines(called(known, shown, active, self._clock.now()))
 
     def record_identities(self) -> bool:
         """Write down what tells the service and the task definitions from later namesakes.

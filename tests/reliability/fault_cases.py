@@ -12,10 +12,9 @@ from dcp_engine.model import State
 from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.item_failures import ITEM_FAILURES
 
-_COUNTING = (op.GET_QUEUE_URL, op.GET_QUEUE_ATTRIBUTES)
+_COUNTING = (op.GET_QUEUE_ATTRIBUTES,)
 _LOOKING = (
     op.DESCRIBE_FLEETS,
-    op.DESCRIBE_FLEET_INSTANCES,
     op.DESCRIBE_SERVICES,
     op.LIST_TASK_DEFINITIONS,
 )
@@ -44,6 +43,7 @@ CALLED: Mapping[State, tuple[Operation, ...]] = {
     State.RUNNING: (
         *_COUNTING,
         *_LOOKING,
+        op.DESCRIBE_FLEET_INSTANCES,
         op.DESCRIBE_FLEET_HISTORY,
         *_DUTIES,
         op.DESCRIBE_SPOT_PRICES,
@@ -82,6 +82,7 @@ CALLED: Mapping[State, tuple[Operation, ...]] = {
 """What the engine calls in each state; a test compares it with what a run without faults called."""
 
 ELSEWHERE: Mapping[Operation, str] = {
+    op.GET_QUEUE_URL: "registering a run, and a process's first look at the dead letters",
     op.GET_CALLER_IDENTITY: "registering a run, and a new access key",
     op.DELETE_TAGS: "releasing a run",
 }

@@ -148,6 +148,20 @@ def scene(
     return Scene(aws, clock, rig, launch, run, neighbours, launch.fleet.target, clock.now())
 
 
+def lose_all_machines(scene: Scene) -> None:
+    """AWS takes them back, and has none for half an hour."""
+    world, fleet = scene.aws.world, scene.launch.fleet
+    with world.timeline.lock:
+        limit, fleet.capacity_limit = fleet.capacity_limit, 0
+        for machine in world.machines.of_fleet(fleet.fleet_id):
+            world.machines.end(machine, Cause.CRASH)
+
+    def has_some_again() -> None:
+        fleet.capacity_limit = limit
+
+    world.timeline.schedule(HOUR.total_seconds() / 2, has_some_again)
+
+
 def leave_machines_running(scene: Scene) -> None:
     """Somebody cancels the fleet and keeps its machines."""
     fleets = scene.aws.world.fleets

@@ -95,8 +95,13 @@ UNJOINED = "RUNNING with a machine that never joins"
 WHOLE_DAYS = {f"{state}-{kind}": (state, kind) for state in CALLED for kind in EVERYWHERE}
 
 
-def prepare(world: Scene, state: State, *, left: bool) -> None:
-    """Bring about what is only called for a reason; `left` where machines must be ended by id."""
+def prepare(world: Scene, state: State, *, left: bool = False, lost: bool = False) -> None:
+    """Bring about what is only called for a reason.
+
+    `left` where machines must be ended by id, `lost` where none is up for a while.
+    """
+    if lost:
+        then.lose_all_machines(world)
     if left:
         then.leave_machines_running(world)
     if state is not State.TEARDOWN:
@@ -121,7 +126,7 @@ def test_the_cases_are_of_what_is_called_in_each_state(make: Make, case: str) ->
 
         return note
 
-    prepare(world, state, left=left)
+    prepare(world, state, left=left, lost=state is State.RUNNING)
     for operation in op.OPERATIONS:
         world.aws.faults.add(operation.label, Fault.RESET, match=noting(operation.label))
     world.until(lambda run: run.state is State.EXPORTED)
@@ -156,7 +161,12 @@ def go_through(make: Make, case: Case) -> None:
     else:
         dies = case.state is State.RUNNING and case.operation in AFTER_A_DEATH
         world = make(case.state, stay=stay, script=ONE_DIES if dies else ())
-    prepare(world, case.state, left=case.operation is op.TERMINATE_INSTANCES)
+    prepare(
+        world,
+        case.state,
+        left=case.operation is op.TERMINATE_INSTANCES,
+        lost=case.operation is op.DESCRIBE_FLEET_INSTANCES,
+    )
     details = {name: told for name, told in case.kind.details.items() if name != "called"}
     rule = world.aws.faults.add(
         case.operation.label,

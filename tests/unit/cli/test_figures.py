@@ -242,3 +242,10 @@ def test_a_picture_of_nothing_can_be_shown(invoke: Invoke, store: SqliteStore) -
 )
 def test_what_a_duty_has_seen(value: float, unit: str, text: str) -> None:
     assert figures.measured(Observation(name="x", value=value, unit=unit)) == text
+
+
+def test_dead_letters_have_one_row(invoke: Invoke, store: SqliteStore) -> None:
+    seen = Observation(name="dead letters", value=1, unit="jobs")
+    store.insert_run(run(State.EXPORTED, dead_letters=1, observations=(seen,)), [], [])
+    lines = invoke("status", "Exp1").stdout.splitlines()
+    assert [line.split()[2:] for line in lines if line.startswith("  dead letters")] == [["1"]]

@@ -136,7 +136,7 @@ def test_the_view_is_of_the_run_as_it_stands(
     monkeypatch.setattr(canvas, "write", write)
     with live(app, Terminal(), replace(held, id=held.id), detach, canvas):
         assert detach.wait(60)
-    assert shown[0].startswith("Exp1  RUNNING for ")
+    assert shown[0].startswith("Exp1  RUNNING since ")
 
 
 @contextmanager
