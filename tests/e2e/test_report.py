@@ -18,7 +18,7 @@ def test_a_runs_report_is_in_the_bucket_and_on_this_computer(
     assert f"report    s3://{bucket}/{key}/report.html" in said
     s3 = scene.aws.client("s3")
     held = s3.get_object(Bucket=bucket, Key=f"{key}/report.html")["Body"].read().decode()
-    assert "The work is over: completed." in text(Page(held).one("header"))
+    assert "taken down completed" in text(Page(held).one("header"))
 
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\n')

@@ -68,7 +68,7 @@ class Everywhere:
         return False
 
 
-@pytest.mark.matrix("kill", KILLS, sample=6)
+@pytest.mark.matrix("kill", KILLS, sample=4)
 def test_killed_at_any_point_the_run_ends_as_if_nothing_had_been(
     tell: MakeStory, kill: Kill
 ) -> None:

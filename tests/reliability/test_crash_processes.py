@@ -107,7 +107,7 @@ def told(log: Path) -> set[str]:
     return set(re.findall(r"dcp_engine\.events: .*\[([0-9a-f]{32})\]$", log.read_text(), re.M))
 
 
-@pytest.mark.matrix("death", DEATHS, sample=3)
+@pytest.mark.matrix("death", DEATHS, sample=2)
 def test_killed_really_the_run_is_finished_by_the_next_process(
     scene: Scene, log: Path, death: Death
 ) -> None:

@@ -142,7 +142,7 @@ def test_the_cases_are_of_what_is_called_in_each_state(make: Make, case: str) ->
     assert called == expected
 
 
-@pytest.mark.matrix("case", CASES, sample=4)
+@pytest.mark.matrix("case", CASES, sample=3)
 def test_no_fault_breaks_a_promise(make: Make, case: Case) -> None:
     go_through(make, case)
 

@@ -30,7 +30,7 @@ from tests.reliability.searcher.promises import check, check_neighbour
 from tests.reliability.searcher.schedule import Result, run_schedule
 from tests.reliability.searcher.world import Violation, World, opened
 
-EXAMPLES = 6
+EXAMPLES = 4
 ACTS_IN_EACH = 25
 SHORT = 1
 
