@@ -70,6 +70,7 @@ class Patrol:
         self._late = late
         self._rounds = Rounds(interval)
         self._places: dict[str, str] = {}
+        self._several = False
         self._busy: Counter[str] = Counter()
 
     def go(self, stop: Stop, *, ready: Callable[[int], None] = lambda runs: None) -> None:
@@ -127,6 +128,7 @@ class Patrol:
             self._rounds.add(run_id, now, None if crowd and late else moments[run_id])
         for run_id in [run_id for run_id in self._rounds if run_id not in agenda]:
             self._rounds.forget(run_id)
+        self._several = len({self._places[run_id] for run_id in self._rounds}) > 1
 
     def _listen(self, now: float) -> None:
         try:
@@ -138,12 +140,11 @@ class Patrol:
     def _begin(self, now: float) -> bool:
         """Begin what is due, as far as the crew goes round; whether nothing is left of it."""
         share = max(1, int(self._crew.size * _SHARE))
-        several = len({self._places[run_id] for run_id in self._rounds}) > 1
         waiting: list[tuple[str, float]] = []
         while self._free and (taken := self._rounds.take(now)) is not None:
             run_id, due = taken
             place = self._places[run_id]
-            if several and self._busy[place] >= share:
+            if self._several and self._busy[place] >= share:
                 waiting.append(taken)
                 continue
             self._busy[place] += 1
