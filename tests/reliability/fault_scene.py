@@ -8,6 +8,7 @@ from typing import Any
 
 from dcp_engine.driver_tag import KEY, DriverTag
 from dcp_engine.model import Ended, Outcome, RequestKind, Run, State
+from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.machines import Cause
 from dcp_engine.simulation.neighbours import launch_neighbours
@@ -262,6 +263,11 @@ def _without_the_unknown(scene: Scene, left: Mapping[str, Any]) -> Mapping[str, 
     EC2 forgets a machine an hour after its end, so that it was the run's can never be confirmed.
     """
     cluster = scene.now().step("cluster")
+    in_use = cluster and cluster.ended is Ended.KEPT and "in use" in str(cluster.reason)
+    asked = scene.aws.requests.matching("ecs:DescribeClusters")
+    if in_use and any(request.fault == Fault.STALE.name for request in asked):
+        # What AWS said of it in the end was of a time when it was in use.
+        left = {kind: things for kind, things in left.items() if kind != "clusters"}
     known = {machine.instance_id for machine in scene.rig.store.machines(scene.run.id)}
     lingering = set(left.get("container_instances", ()))
     unanswered = [

@@ -51,6 +51,8 @@ SOON_MISSED = replace(
 ENDING = replace(SOON_MISSED, end_unjoined=True)
 # Never the first: where none has joined, the cluster may be another one, and none is ended.
 ONE_UNJOINED = (Behaviour.WORKS, Behaviour.NEVER_STARTS)
+# It is only made sure of the cluster before machines are ended that never joined it.
+FOR_AN_END = (op.END_UNJOINED, op.DESCRIBE_CLUSTERS)
 ONE_DIES = (Behaviour.CRASHES,)
 
 
@@ -156,11 +158,13 @@ def go_through(make: Make, case: Case) -> None:
     """One run with one fault, from its beginning to its end."""
     stay = case.span.for_ or BRIEFLY
     if case.state is State.RUNNING and case.operation in FOR_THE_UNJOINED:
-        settings = ENDING if case.operation is op.END_UNJOINED else SOON_MISSED
+        settings = ENDING if case.operation in FOR_AN_END else SOON_MISSED
         world = make(case.state, stay=stay, settings=settings, script=ONE_UNJOINED)
     else:
         dies = case.state is State.RUNNING and case.operation in AFTER_A_DEATH
-        world = make(case.state, stay=stay, script=ONE_DIES if dies else ())
+        # A machine's volumes are asked for when its worker has had half of `join_grace`.
+        settings = SOON_MISSED if case.operation is op.DESCRIBE_VOLUMES else SETTINGS
+        world = make(case.state, stay=stay, settings=settings, script=ONE_DIES if dies else ())
     prepare(
         world,
         case.state,
