@@ -29,7 +29,7 @@ def first_pause(usual: timedelta, *, hung: bool = False) -> timedelta:
     return max(usual, AFTER_HANGING if hung else _ORDINARY)
 
 
-def pause_after(failures: int, first: timedelta) -> timedelta:
+def pause_after(failures: int, first: timedelta, *, shortest: timedelta = _SHORTEST) -> timedelta:
     """A pause that doubles with every failure on end, from `first` to an hour."""
     doublings = min(max(failures - 1, 0), 12)
-    return min(LONGEST_PAUSE, max(first, _SHORTEST) * (1 << doublings))
+    return min(LONGEST_PAUSE, max(first, shortest) * (1 << doublings))

@@ -81,16 +81,12 @@ class PluginDesk:
         StoreError.
         """
         found = []
+        live, now = self.records.runs(), self._clock.now()
         for report in checked:
             plugin = report.plugin
             if plugin.hooks and plugin.error is None and not report.lacking:
                 duties, steps = self._names_of(plugin)
-                now = self._clock.now()
-                runs = [
-                    run
-                    for run in self.records.runs()
-                    if lifted(run, plugin.name, duties, steps, now) != run
-                ]
+                runs = [run for run in live if lifted(run, plugin.name, duties, steps, now) != run]
                 for run in runs:
                     self._ask(run, plugin.name, duties, steps)
                 if runs:

@@ -59,8 +59,11 @@ def progress_of(run: Run, numbers: Sequence[Bucket], now: datetime) -> Progress:
     known = [bucket for bucket in numbers if bucket.subject == series.RUN and bucket.at <= now]
     left = run.reading.total if run.reading else None
     counted = _done_by_cloudwatch(run, now)
-    by_counts = _done_by_counts(run, known)
-    done = by_counts if counted is None else _without_doubles(run, known, counted, by_counts)
+    there = _most_there(run, known)
+    by_counts = _done_by_counts(run, there)
+    done = by_counts if counted is None else counted
+    if counted is not None and by_counts is not None and there is not None:
+        done = _without_doubles(run, known, there, counted, by_counts)
     pace = rates.pace(known, now) if run.state.watches else None
     time = job_time(known, now, run.identities.queue_visibility)
     ends = None
@@ -163,20 +166,22 @@ def _done_by_cloudwatch(run: Run, now: datetime) -> int | None:
     return round(seen[1]) if seen[0] >= counted_at - _RECENT else None
 
 
-def _done_by_counts(run: Run, numbers: Sequence[Bucket]) -> int | None:
-    """What is not there any more of the most jobs that ever were, and was neither dead nor lost."""
+def _most_there(run: Run, numbers: Sequence[Bucket]) -> float | None:
+    """The most jobs that ever were in the queue; None where it was never counted."""
+    counts = [count for bucket in numbers if (count := rates.most(bucket)) is not None]
+    return max([run.reading.total, *counts]) if counts and run.reading else None
+
+
+def _done_by_counts(run: Run, there: float | None) -> int | None:
+    """What is not left of the jobs that were `there`, and was neither dead nor lost."""
     dead = dead_letters(run)
-    if run.reading is None or dead is None:
+    if run.reading is None or dead is None or there is None:
         return None
-    left = run.reading.total
-    there = [count for bucket in numbers if (count := rates.most(bucket)) is not None]
-    if not there:
-        return None
-    return max(0, floor(max([left, *there])) - left - dead - run.unworked_fall)
+    return max(0, floor(there) - run.reading.total - dead - run.unworked_fall)
 
 
 def _without_doubles(
-    run: Run, numbers: Sequence[Bucket], deleted: int, by_counts: int | None
+    run: Run, numbers: Sequence[Bucket], there: float, deleted: int, by_counts: int
 ) -> int:
     """How many jobs are done, where CloudWatch tells how many were sent.
 
@@ -186,19 +191,14 @@ def _without_doubles(
     first count fell is left out, since its jobs may have been counted.
     """
     counts = [(bucket.at, count) for bucket in numbers if (count := rates.total(bucket))]
-    if by_counts is None or not counts or all(series.SENT not in b.values for b in numbers):
+    if not counts or all(series.SENT not in b.values for b in numbers):
         return deleted
     first, count = counts[0]
     later = [bucket for bucket in numbers if bucket.at >= first]
     last = later[-1].at + max(later[-1].span, rates.PERIOD)
     sent, _ = rates.flow(later, series.SENT, first, last)
     before, _ = rates.flow(numbers, series.DELETED, run.earliest_start, first)
-    at_most = max(rates.most(bucket) or 0 for bucket in numbers)
-    return by_counts + round(before + max(0.0, count + sent - max(at_most, _left(run))))
-
-
-def _left(run: Run) -> int:
-    return run.reading.total if run.reading else 0
+    return by_counts + round(before + max(0.0, count + sent - there))
 
 
 def _observed(run: Run, name: str) -> tuple[datetime, float] | None:

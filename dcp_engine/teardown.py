@@ -23,7 +23,7 @@ from dcp_engine.errors import (
 )
 from dcp_engine.hookspecs import StepResult, TeardownStep
 from dcp_engine.model import Ended, Run, Step, with_step
-from dcp_engine.pauses import LONGEST_PAUSE, first_pause
+from dcp_engine.pauses import first_pause, pause_after
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
@@ -245,9 +245,7 @@ class Teardown:
             if run.machines_ended_at is not None or name in self._strangers:
                 # The money has stopped, or it is not about that: nothing is gained by asking every
                 # minute.
-                pause = min(
-                    LONGEST_PAUSE, max(pause, SHORTEST_PAUSE) * 2 ** min(max(failures - 1, 0), 12)
-                )
+                pause = pause_after(failures, pause, shortest=SHORTEST_PAUSE)
             step = replace(
                 old,
                 reason=None,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dcp_engine.allowance import LOGS
 from dcp_engine.app import App
 from dcp_engine.cli import words
 from dcp_engine.cli.leaving import MAY_BILL, left_running, what_stays
@@ -10,7 +11,6 @@ from dcp_engine.model import Ended, Outcome, Run
 from dcp_engine.words import counted
 
 _LEFT: Final = frozenset({Ended.KEPT, Ended.WAIVED})
-_LOGS: Final = "logs"
 
 
 def account(out: Terminal, app: App, run: Run) -> None:
@@ -37,7 +37,7 @@ def account(out: Terminal, app: App, run: Run) -> None:
     if left := left_running(status):
         out.say(left, lead=f"  in AWS    {MAY_BILL}: ", colour="red")
     for step in status.steps:
-        if step.ended in _LEFT and step.name != _LOGS:
+        if step.ended in _LEFT and step.name != LOGS:
             out.say(f"  {step.ended.value:<9} {step.name}: {step.reason or 'no reason was given'}")
     _where_the_logs_are(out, run)
     for problem in status.problems:
@@ -47,12 +47,12 @@ def account(out: Terminal, app: App, run: Run) -> None:
 
 def _where_the_logs_are(out: Terminal, run: Run) -> None:
     """They are where the step says, which a plugin may have done; what is kept is in CloudWatch."""
-    step = run.step(_LOGS)
+    step = run.step(LOGS)
     lines = [part for part in (step.reason or "").split("; ") if part] if step else []
     if step is None or step.ended is not Ended.DONE:
         if step is not None and step.ended is not None:
             lines = [f"{step.ended.value}: {step.reason or 'no reason was given'}"]
-        lines.append(what_stays(run, _LOGS))
+        lines.append(what_stays(run, LOGS))
     for lead, line in zip(("  logs      ", *[" " * 12] * len(lines)), lines, strict=False):
         out.say(f"{lead}{line}")
 

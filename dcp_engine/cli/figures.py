@@ -132,7 +132,7 @@ def soon(run: Run, now: datetime) -> list[str]:
     """Which duties come next and when, the soonest first."""
     # With a clock that was set back how long it is to anything is not known.
     seen = max(run.last_tick_at or now, run.state_since)
-    when = until if seen - now <= CLOCKS_DIFFER else _at
+    when = _at if ahead(seen, now) else until
     coming = [duty for duty in run.duties if duty.next_at is not None and run.state.watches]
     return [
         _DUTIES.get(duty.name, duty.name)
@@ -141,6 +141,11 @@ def soon(run: Run, now: datetime) -> list[str]:
         for duty in sorted(coming, key=lambda duty: duty.next_at or now)
         if duty.next_at is not None
     ]
+
+
+def ahead(at: datetime, now: datetime) -> bool:
+    """Whether what has been is still to come by a clock, by more than clocks may differ."""
+    return at - now > CLOCKS_DIFFER
 
 
 def until(at: datetime, now: datetime) -> str:

@@ -13,8 +13,8 @@ from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Duty, Later, Records, Tick, hookimpl
 from dcp_engine.model import Event, Run, State
 from dcp_engine.simulation.launch import launch_run
-from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
+from tests.engine.days import launch_for_days
 from tests.engine.rig import Rig
 from tests.unit.runs import START
 from tests.unit.runs import run as some_run
@@ -22,21 +22,11 @@ from tests.unit.runs import run as some_run
 MakeRig = Callable[..., Rig]
 DAY = timedelta(days=1)
 SELDOM = Settings(poll_interval=timedelta(minutes=10))
-LONG = Scenario(job_duration=(400_000.0, 400_001.0))
 
 
 def working(aws: SimulatedAws, rig: Rig, directory: Path, name: str = "Exp1") -> Run:
     """A run that works for days."""
-    launch = launch_run(
-        aws,
-        name,
-        jobs=1,
-        machines=1,
-        directory=directory,
-        visibility_timeout=500_000,
-        scenario=LONG,
-    )
-    return rig.register(launch).run
+    return rig.register(launch_for_days(aws, directory, name)).run
 
 
 class Looker:

@@ -11,13 +11,12 @@ from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl, waiting
 from dcp_engine.model import Ended, RequestKind, Run, State
 from dcp_engine.simulation.launch import launch_run
-from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
+from tests.engine.days import launch_for_days
 from tests.engine.rig import Rig
 
 MakeRig = Callable[..., Rig]
 DAY = timedelta(days=1)
-LONG = Scenario(job_duration=(400_000.0, 400_001.0))
 
 
 class Moody:
@@ -40,16 +39,9 @@ class Moody:
 
 def working(aws: SimulatedAws, rig: Rig, directory: Path) -> Run:
     """A run that works for days."""
-    launch = launch_run(
-        aws,
-        "Exp1",
-        jobs=1,
-        machines=1,
-        directory=directory,
-        visibility_timeout=500_000,
-        scenario=LONG,
+    return rig.until(
+        rig.register(launch_for_days(aws, directory)).run, lambda now: bool(now.active_machines)
     )
-    return rig.until(rig.register(launch).run, lambda now: bool(now.active_machines))
 
 
 def is_suspended(run: Run) -> bool:

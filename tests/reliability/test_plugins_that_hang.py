@@ -22,9 +22,9 @@ from dcp_engine.hookspecs import (
     hookimpl,
 )
 from dcp_engine.model import Ended, Run, State
-from dcp_engine.simulation.launch import Launch, launch_run
-from dcp_engine.simulation.runs import Scenario
+from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws
+from tests.engine.days import launch_for_days
 from tests.engine.rig import Rig
 
 QUICK = Settings(tick_deadline=timedelta(seconds=1), request_timeout=timedelta(seconds=1))
@@ -65,19 +65,6 @@ def late() -> Iterator[Late]:
     late = Late()
     yield late
     late.go.set()
-
-
-def working(aws: SimulatedAws, directory: Path) -> Launch:
-    """A run that works for days."""
-    return launch_run(
-        aws,
-        "Exp1",
-        jobs=1,
-        machines=1,
-        directory=directory,
-        visibility_timeout=500_000,
-        scenario=Scenario(job_duration=(400_000.0, 400_001.0)),
-    )
 
 
 def plugin(
@@ -150,7 +137,7 @@ def test_a_duty_that_hangs_has_a_pause_of_ten_minutes_and_is_not_counted_while_i
     aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path, late: Late
 ) -> None:
     rig = make_rig(plugins={"theirs": plugin(duty=for_ever(late))}, settings=QUICK)
-    run = rig.register(working(aws, tmp_path)).run
+    run = rig.register(launch_for_days(aws, tmp_path)).run
     now = rig.until(run, lambda now: now.problem("duty-theirs") is not None)
     minutes = []
     for _ in range(25):

@@ -76,8 +76,9 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     def counted_lately(self) -> bool:
         """Whether the queue was counted so lately that its count tells how things stand."""
-        counts = [bucket.at for bucket in self.numbers if rates.total(bucket) is not None]
-        return bool(counts) and self.now - counts[-1] <= FRESH
+        counts = (b.at for b in reversed(self.numbers) if rates.total(b) is not None)
+        last = next(counts, None)
+        return last is not None and self.now - last <= FRESH
 
     def seen(self, name: str) -> list[tuple[datetime, float]]:
         """A number over time, its mean where several were put together."""

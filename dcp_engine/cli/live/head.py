@@ -140,7 +140,7 @@ def _looked(status: Status, now: datetime, paper: Paper) -> list[str]:
     if status.state is State.EXPORTED:
         return [f"ended {words.since(status.state_since, now)}"]
     last, due = status.last_tick_at, status.next_tick_at
-    wrong = last is not None and last - now > figures.CLOCKS_DIFFER
+    wrong = last is not None and figures.ahead(last, now)
     if last is None:
         seen = "not looked at yet"
     elif wrong:
