@@ -52,6 +52,8 @@ class DutyContext:
     @property
     def run(self) -> Run:
         run = self._drive.run
+        if not self._third_party:
+            return run
         if self._shown is None or self._shown[0] is not run:
             self._shown = run, apart(run, Run)
         return self._shown[1]

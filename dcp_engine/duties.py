@@ -51,10 +51,11 @@ class Duties:
         """
         self._forget_when({owned.item.name for owned in duties})
         for owned in duties:
+            if not self._is_due(owned.item):
+                continue
             if self._drive.abort_wished():
                 return
-            if self._is_due(owned.item):
-                self._do(owned)
+            self._do(owned)
 
     def _forget_when(self, names: Collection[str]) -> None:
         """Let none be shown as coming that nobody does any more: a setting may have turned it off.

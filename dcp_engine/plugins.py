@@ -81,9 +81,9 @@ class Plugins:
         return self._loading.facts()
 
     def call(self, owner: Owned[Any], limit: timedelta, act: Callable[[], T]) -> T:
-        """What `act`, which is a plugin's, returns or raises within so long. Raises Hangs.
+        """What `act`, which is a plugin's, returns or raises. Raises Hangs.
 
-        A third party's that has not come back from an earlier call is not called again.
+        A third party's is left behind after so long, and is not called again before it came back.
         """
         return self._calls.offered(owner, limit, act)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -58,6 +59,8 @@ class Answer:
         return unreadable(self.operation, why)
 
 
+# Many answers are of the same second.
+@lru_cache(maxsize=8)
 def http_date(text: str) -> datetime | None:
     """A `Date` header's moment, None where it is none."""
     try:

@@ -119,7 +119,15 @@ class Edge:
 
         Exponential backoff with full jitter, in seconds; retries of minutes belong to the store.
         """
+        try:
+            # Nearly every attempt is the only one, and what counts tries is not made for it.
+            return attempt()
+        except Transient as error:
+            if not _may_pass(error):
+                raise
+            return self._retrying()(_after(error, attempt))
 
+    def _retrying(self) -> Retrying:
         def pause(state: RetryCallState) -> float:
             return self._rng.uniform(
                 0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (state.attempt_number - 1))
@@ -139,7 +147,7 @@ class Edge:
             stop=enough,
             sleep=again,
             reraise=True,
-        )(attempt)
+        )
 
     def once(
         self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: Any
@@ -166,6 +174,18 @@ class Edge:
         finally:
             self._crash(f"after aws {operation.label}")
         return Answer(operation, body, self._clock)
+
+
+def _after(error: BaseException, attempt: Callable[[], T]) -> Callable[[], T]:
+    """The same attempt, whose first try has failed with that error already."""
+    failed: list[BaseException] = [error]
+
+    def following() -> T:
+        if failed:
+            raise failed.pop()
+        return attempt()
+
+    return following
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -1,18 +1,18 @@
 """A total limit of time for one try of a call.
 
 botocore's read timeout holds for each wait for data, so an answer that trickles in keeps one try
-going for ever. Here each try has a thread of its own, which is left behind when its time is up.
+going for ever. Here each try has a thread to itself, which is left behind when its time is up.
 
 What is left behind is a call that is already on the wire: AWS may still carry it out, and nobody
 reads the answer. One that has not been sent by then is not sent any more.
 """
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from botocore import xform_name
@@ -28,6 +28,7 @@ from dcp_engine.aws.operations import (
 # Tries of one operation that were left behind and have not ended yet. It bounds how many threads
 # and connections a network that never ends an answer can come to.
 _MOST_LEFT = 8
+_REST = timedelta(seconds=5)
 # However often and however late, these do nothing but what is wanted. Any other change waits for
 # its predecessor to end: one that comes late could undo a later one, such as a target lowered
 # meanwhile.
@@ -40,23 +41,67 @@ class TimeIsUp(HTTPClientError):
     fmt = "{why}"
 
 
-@dataclass
 class _Try:
-    """One try; `left` once nobody waits for it any more."""
+    """One try; `over` once it has ended, `left` once nobody waits for it any more."""
 
-    ended: "Future[Any]" = field(default_factory=Future)
-    left: bool = False
+    def __init__(self, operation: Operation, attempt: Callable[[], Any]) -> None:
+        self.operation = operation
+        self.attempt = attempt
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.left = False
+        self.over = False
+        # Held until it has ended: the cheapest there is to wait for.
+        self.under_way = threading.Lock()
+        self.under_way.acquire()
+
+
+class _Hand:
+    """A thread that makes one try after the other, and ends where none comes for some seconds.
+
+    To start a thread for each costs as much as a third of the try itself.
+    """
+
+    def __init__(self, make: Callable[[_Try], None], idle: "deque[_Hand]", rest: float) -> None:
+        self._make = make
+        self._idle = idle
+        self._rest = rest
+        self.given: SimpleQueue[_Try] = SimpleQueue()
+        # A daemon, so that what was left behind does not keep the process from its end.
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                one = self.given.get(timeout=self._rest)
+            except Empty:
+                # Who takes a hand takes it off the list, so that one that is still there is free.
+                with suppress(ValueError):
+                    self._idle.remove(self)
+                    return
+                continue
+            try:
+                self._make(one)
+            finally:
+                self._idle.append(self)
+                one.under_way.release()
+                del one
 
 
 class TimeLimit:
     """Makes tries, each for a limited time; safe to use from several threads."""
 
-    def __init__(self, limit: timedelta) -> None:
-        """`limit` is for one try, from its beginning to the last byte of the answer."""
+    def __init__(self, limit: timedelta, rest: timedelta = _REST) -> None:
+        """`limit` is for one try, from its beginning to the last byte of the answer.
+
+        `rest` is how long a thread waits for the next try before it ends.
+        """
         self._seconds = limit.total_seconds()
+        self._rest = rest.total_seconds()
         self._lock = threading.Lock()
         self._left: Counter[Operation] = Counter()
         self._here = threading.local()
+        self._idle: deque[_Hand] = deque()
 
     def around(self, client: Any) -> "LimitedClient":
         """The same client, with the limit on every operation that the engine calls."""
@@ -68,42 +113,54 @@ class TimeLimit:
         most = 1 if operation.changes and operation not in _FINE_LATE else _MOST_LEFT
         if self._left[operation] >= most:
             raise TimeIsUp(why="earlier tries of it have not come to an end")
-        one = _Try()
-        # A daemon, so that what was left behind does not keep the process from its end.
-        threading.Thread(target=self._work, args=(operation, one, attempt), daemon=True).start()
+        one = _Try(operation, attempt)
+        self._hand().given.put(one)
+        ended = False
         try:
-            wait([one.ended], self._seconds)
+            ended = one.under_way.acquire(timeout=self._seconds)
         finally:
             # Also where the waiting itself was interrupted.
-            left = self._leave(operation, one)
+            left = not ended and self._leave(one)
         if left:
             raise TimeIsUp(why=f"no whole answer came in {self._seconds:g} seconds")
-        return one.ended.result()
+        answer, error = one.answer, one.error
+        if error is None:
+            return answer
+        try:
+            raise error
+        finally:
+            # The error knows this frame; it must not be known by it for longer.
+            del error, one
 
-    def _leave(self, operation: Operation, one: _Try) -> bool:
+    def _hand(self) -> _Hand:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _Hand(self._make, self._idle, self._rest)
+
+    def _leave(self, one: _Try) -> bool:
         """Leave a try behind that has not ended; whether it was one."""
         with self._lock:
-            one.left = not one.ended.done()
-            self._left[operation] += one.left
-            return one.left
+            if one.over:
+                return False
+            one.left = True
+            self._left[one.operation] += 1
+            return True
 
-    def _work(self, operation: Operation, one: _Try, attempt: Callable[[], Any]) -> None:
+    def _make(self, one: _Try) -> None:
         self._here.one = one
-        answer, error = None, None
         try:
-            answer = attempt()
+            one.answer = one.attempt()
         except BaseException as raised:  # noqa: BLE001 - it is raised again in the other thread
-            error = raised
+            one.error = raised
+        self._here.one = None
         with self._lock:
-            self._left[operation] -= one.left
-            if error is None:
-                one.ended.set_result(answer)
-            else:
-                one.ended.set_exception(error)
+            one.over = True
+            self._left[one.operation] -= one.left
 
     def _refuse_late(self, **_: Any) -> None:
         """Handler of botocore's `before-send`: what nobody waits for any more is not sent."""
-        one = getattr(self._here, "one", None)
+        one: _Try | None = getattr(self._here, "one", None)
         if one is not None and one.left:
             raise TimeIsUp(why="its time was up before it was sent")
 

@@ -43,8 +43,8 @@ class Connection:
         self._file = file
         self._log: FileId | None = None
         self._contents = Contents(path)
-        # Looked at before every transaction, so it is not put together anew each time.
-        self._log_path = _beside(path, "wal")
+        # Looked at before every transaction: a text is looked up faster than a path.
+        self._texts = os.fspath(path), os.fspath(_beside(path, "wal"))
         self._lost = False
         self._schema: int | None = None
         self._db = db
@@ -53,17 +53,20 @@ class Connection:
     @contextlib.contextmanager
     def read(self) -> Iterator[Handle]:
         """One unchanging view of the data. Raises StoreBroken, or StoreUnwritable when locked."""
-        with self._lock, trouble.in_words(self.path, writing=False):
-            if self._db.conn.in_transaction:
-                yield self._db
-                return
+        with self._lock:
             try:
-                self._db.execute("BEGIN")
-                self._check_in_place(writing=False)
-                self._check_schema()
-                yield self._db
-            finally:
-                self._db.rollback()
+                if self._db.conn.in_transaction:
+                    yield self._db
+                    return
+                try:
+                    self._db.execute("BEGIN")
+                    self._check_in_place(writing=False)
+                    self._check_schema()
+                    yield self._db
+                finally:
+                    self._db.rollback()
+            except sqlite3.Error as error:
+                trouble.raise_in_words(error, self.path, writing=False)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Handle]:
@@ -71,7 +74,7 @@ class Connection:
 
         It is a write transaction from its start, so what is read in it is still so when it ends.
         """
-        with self._lock, trouble.in_words(self.path, writing=True):
+        with self._lock:
             if self._db.conn.in_transaction:
                 raise RuntimeError("a change to the store was begun inside another")
             try:
@@ -80,6 +83,9 @@ class Connection:
                 self._check_schema()
                 yield self._db
                 self._db.commit()
+            except sqlite3.Error as error:
+                self._db.rollback()
+                trouble.raise_in_words(error, self.path, writing=True)
             except BaseException:
                 self._db.rollback()
                 raise
@@ -96,18 +102,19 @@ class Connection:
         """
         if self._file is None:
             return
-        with trouble.system_in_words(self.path, writing=writing):
-            found, log = _found(self.path), _found(self._log_path)
+        try:
+            found, log = _found(self._texts[0]), _found(self._texts[1])
             if found is None or not stat.S_ISREG(found.st_mode) or found.st_size <= 1:
                 # Says in words what is there instead, where that can be told.
                 _size(self.path)
                 raise trouble.replaced(self.path)
-        log_id = None if log is None else (log.st_dev, log.st_ino)
-        if (found.st_dev, found.st_ino) != self._file or self._log not in {None, log_id}:
-            raise trouble.replaced(self.path)
-        self._log = log_id
-        with trouble.system_in_words(self.path, writing=writing):
+            log_id = None if log is None else (log.st_dev, log.st_ino)
+            if (found.st_dev, found.st_ino) != self._file or self._log not in {None, log_id}:
+                raise trouble.replaced(self.path)
+            self._log = log_id
             self._lost = self._lost or self._contents.are_lost(self._db, found)
+        except OSError as error:
+            raise trouble.of_system(error, self.path, writing=writing) from error
         if self._lost:
             raise trouble.overwritten(self.path)
 
@@ -162,9 +169,9 @@ def connect(
         return Connection(path, db, _file_id(path))
 
 
-def _found(path: Path) -> os.stat_result | None:
+def _found(path: str) -> os.stat_result | None:
     try:
-        return path.stat()
+        return os.stat(path)  # noqa: PTH116 - many times in every look
     except FileNotFoundError:
         return None
 

@@ -27,6 +27,8 @@ class SqliteStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._path = connection.path
+        # A file has one for ever, and another file in its place is noticed.
+        self._identity: str | None = None
 
     @classmethod
     def open(
@@ -61,9 +63,11 @@ class SqliteStore:
         self._connection.close()
 
     def identity(self) -> str:
-        with self._connection.read() as db:
-            (identity,) = db.execute("SELECT identity FROM store").fetchone()
-            return str(identity)
+        if self._identity is None:
+            with self._connection.read() as db:
+                (identity,) = db.execute("SELECT identity FROM store").fetchone()
+            self._identity = str(identity)
+        return self._identity
 
     def insert_run(self, run: Run, events: Sequence[Event], notifiers: Sequence[str]) -> None:
         _check_belongs(run.id, events)

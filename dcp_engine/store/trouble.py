@@ -5,6 +5,7 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from dcp_engine.errors import StoreBroken, StoreError, StoreUnwritable
 
@@ -185,10 +186,15 @@ def in_words(path: Path, *, writing: bool) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        told = of_sqlite(error, path, writing=writing)
-        if told is None:
-            raise
-        raise told from error
+        raise_in_words(error, path, writing=writing)
+
+
+def raise_in_words(error: sqlite3.Error, path: Path, *, writing: bool) -> NoReturn:
+    """Raise the engine's error for SQLite's, or SQLite's own where that is a defect of ours."""
+    told = of_sqlite(error, path, writing=writing)
+    if told is None:
+        raise error
+    raise told from error
 
 
 @contextlib.contextmanager

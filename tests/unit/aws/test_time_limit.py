@@ -112,3 +112,43 @@ def test_what_was_not_sent_in_time_is_not_sent_any_more(
     assert [r.params["QueueUrl"][-9:] for r in aws.requests.matching("sqs:DeleteQueue")] == [
         "Exp2Queue"
     ]
+
+
+def test_tries_that_follow_each_other_share_a_thread() -> None:
+    limit = TimeLimit(timedelta(seconds=LONG))
+    made_by = {limit.run(op.GET_QUEUE_URL, threading.get_ident) for _ in range(20)}
+    assert len(made_by) == 1
+    assert threading.get_ident() not in made_by
+
+
+def test_a_try_that_was_left_behind_holds_up_none_that_follow(gate: threading.Event) -> None:
+    limit = TimeLimit(timedelta(seconds=0.2))
+
+    stuck: list[int] = []
+
+    def hang() -> None:
+        stuck.append(threading.get_ident())
+        gate.wait(60)
+
+    with pytest.raises(TimeIsUp):
+        limit.run(op.GET_QUEUE_URL, hang)
+    after = limit.run(op.GET_QUEUE_URL, threading.get_ident)
+    assert [after] != stuck
+    gate.set()
+
+    # Come back, it is as good as any other, and what it brought is nobody's.
+    def of_two_at_once() -> set[int]:
+        here = threading.get_ident
+        return {*limit.run(op.GET_QUEUE_URL, lambda: (here(), limit.run(op.GET_QUEUE_URL, here)))}
+
+    assert ends(lambda: of_two_at_once() == {after, *stuck})
+
+
+def test_a_thread_that_nobody_needs_ends_and_the_next_try_is_made_all_the_same() -> None:
+    limit = TimeLimit(timedelta(seconds=LONG), rest=timedelta(milliseconds=1))
+    made_by: list[threading.Thread] = []
+    for _ in range(3):
+        limit.run(op.GET_QUEUE_URL, lambda: made_by.append(threading.current_thread()))
+        last = made_by[-1]
+        last.join(LONG)
+        assert not last.is_alive()
