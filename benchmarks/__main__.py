@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import calls, many, start
+from benchmarks import calls, database, large, many, start
 from benchmarks.figure import Figure, table
 
 _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -11,20 +11,12 @@ _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "calls": lambda smoke: calls.measure(
         sizes=[(3, 2)] if smoke else [(3, 2), (100, 25), (300, 100)], minutes=30 if smoke else 240
     ),
-    "thousand": lambda smoke: many.measure(
-        runs=10 if smoke else 1000,
-        minutes=0.05 if smoke else 4,
-        interval=1 if smoke else 60,
-        lateness=2,
-        memory=200,
+    "many": lambda smoke: many.measure(many.SMOKE if smoke else many.SIZES),
+    "large": lambda smoke: large.measure(
+        machines=100 if smoke else 5000, jobs=1_000_000, looks=5 if smoke else 150
     ),
-    "ten-thousand": lambda smoke: many.measure(
-        runs=20 if smoke else 10_000,
-        minutes=0.05 if smoke else 10,
-        interval=1 if smoke else 60,
-        regions=10,
-        lateness=10,
-        memory=400,
+    "database": lambda smoke: database.measure(
+        runs=5 if smoke else 10_000, hours=3 if smoke else 48, rounds=1 if smoke else 15
     ),
 }
 

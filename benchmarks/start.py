@@ -1,14 +1,13 @@
 """What starting costs: whole processes, against a bare script that does the same."""
 
-import resource
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.figure import Figure
 from benchmarks.load import fill
+from benchmarks.process import cpu_of
 from benchmarks.stub import queue_of
 from benchmarks.stubbed import StubProcess
 
@@ -36,9 +35,9 @@ def measure(*, rounds: int) -> list[Figure]:
             "tick": (*_COMMAND, "tick", "Exp0"),
         }
         # What is due only now and then is done once before.
-        _cpu(commands["tick"], environment)
+        cpu_of(commands["tick"], environment)
         taken = {
-            name: [_cpu(c, environment) for _ in range(rounds)] for name, c in commands.items()
+            name: [cpu_of(c, environment) for _ in range(rounds)] for name, c in commands.items()
         }
     least = {name: min(seconds) for name, seconds in taken.items()}
     return [
@@ -58,19 +57,3 @@ def measure(*, rounds: int) -> list[Figure]:
 
 def _ratio(what: str, ratio: float, most: float) -> Figure:
     return Figure(what=what, figure=f"{ratio:.2f}", target=f"≤ {most:g}", met=ratio <= most)
-
-
-def _cpu(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Seconds of CPU, which a busy computer disturbs less than seconds of the clock."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command,
-        env=dict(environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode()}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Final
 
 from dcp_engine.simulation.service_error import AwsError
 from dcp_engine.simulation.service_models import ServiceModels
@@ -25,6 +25,10 @@ from dcp_engine.simulation.wire import AwsRequest, Wire
 
 ACCOUNT = "123456789012"
 CREATED = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+# What is answered to these is not the same each time.
+_CHANGING: Final = frozenset({"ec2:CreateTags", "ec2:DescribeSpotFleetRequests"})
 
 
 def queue_of(app_name: str) -> str:
@@ -48,6 +52,7 @@ class Answers:
     def __init__(self, machines: int, jobs: int) -> None:
         self._machines = machines
         self._jobs = jobs
+        self._tags: dict[str, dict[str, str]] = {}
 
     def to(self, request: AwsRequest) -> dict[str, Any]:
         """The answer. Raises AwsError for what no steady run asks."""
@@ -88,7 +93,10 @@ class Answers:
                         "IamFleetRole": "x",
                         "SpotPrice": "0.10",
                     },
-                    "Tags": [],
+                    "Tags": [
+                        {"Key": key, "Value": value}
+                        for key, value in self._tags.get(fleet_id, {}).items()
+                    ],
                     "CreateTime": CREATED,
                 }
                 for fleet_id in request.params["SpotFleetRequestIds"]
@@ -97,12 +105,14 @@ class Answers:
 
     def _DescribeSpotFleetInstances(self, request: AwsRequest) -> dict[str, Any]:
         fleet_id = request.params["SpotFleetRequestId"]
+        found = [(fleet_id, n) for n in range(self._machines)]
+        page, following = _page(found, request)
         return {
             "SpotFleetRequestId": fleet_id,
             "ActiveInstances": [
-                {"InstanceId": machine_of(fleet_id, n), "InstanceType": "m5.xlarge"}
-                for n in range(self._machines)
+                {"InstanceId": machine_of(*one), "InstanceType": "m5.xlarge"} for one in page
             ],
+            **following,
         }
 
     def _DescribeInstances(self, request: AwsRequest) -> dict[str, Any]:
@@ -112,6 +122,8 @@ class Answers:
             if str(one["Name"]).startswith("tag:")
             for value in one["Values"]
         ]
+        found = [(fleet_id, n) for fleet_id in fleets for n in range(self._machines)]
+        page, following = _page(found, request)
         return {
             "Reservations": [
                 {
@@ -129,12 +141,15 @@ class Answers:
                         }
                     ]
                 }
-                for fleet_id in fleets
-                for n in range(self._machines)
-            ]
+                for fleet_id, n in page
+            ],
+            **following,
         }
 
     def _CreateTags(self, request: AwsRequest) -> dict[str, Any]:
+        for resource in request.params["Resources"]:
+            tags = self._tags.setdefault(resource, {})
+            tags.update((tag["Key"], tag["Value"]) for tag in request.params["Tags"])
         return {}
 
     def _DescribeServices(self, request: AwsRequest) -> dict[str, Any]:
@@ -183,6 +198,15 @@ class Answers:
         return {"events": []}
 
 
+def _page(
+    found: list[tuple[str, int]], request: AwsRequest
+) -> tuple[list[tuple[str, int]], dict[str, str]]:
+    """The machines of one page, and the token of the next where there is one."""
+    begin = int(request.params.get("NextToken") or 0)
+    end = begin + int(request.params.get("MaxResults") or 1000)
+    return found[begin:end], {"NextToken": str(end)} if end < len(found) else {}
+
+
 class Stub:
     """The server's memory: answers by request, and how often each operation was asked."""
 
@@ -198,9 +222,9 @@ class Stub:
         """The whole HTTP answer."""
         scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0]
         key = scope.partition("/")[2], headers.get("x-amz-target", ""), body
-        if key not in self._known:
-            self._known[key] = self._made(headers, body)
-        operation, answer = self._known[key]
+        operation, answer = self._known.get(key) or self._made(headers, body)
+        if operation not in _CHANGING:
+            self._known[key] = operation, answer
         self.asked[operation] += 1
         return b"HTTP/1.1 " + answer.replace(b"\0", formatdate(usegmt=True).encode(), 1)
 

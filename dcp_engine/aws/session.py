@@ -14,6 +14,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from dcp_engine.aws.lean import make_lean
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
 from dcp_engine.aws.taxonomy import translate
 from dcp_engine.aws.time_limit import TimeIsUp, TimeLimit
@@ -161,7 +162,11 @@ class Sessions:
 
     def _current(self) -> boto3.Session:
         if self._session is None:
-            self._session = boto3.Session(profile_name=self._profile, region_name=self._region)
+            core = botocore.session.Session(profile=self._profile)
+            make_lean(core)
+            self._session = boto3.Session(
+                profile_name=self._profile, region_name=self._region, botocore_session=core
+            )
         return self._session
 
 

@@ -1,6 +1,6 @@
 """A short run of each benchmark: it comes to figures, and the counts are right."""
 
-from benchmarks import calls, many, start
+from benchmarks import calls, database, large, many, start
 from benchmarks.figure import Figure, table
 
 
@@ -11,11 +11,17 @@ def test_starting_comes_to_figures() -> None:
 
 
 def test_many_runs_are_all_looked_at_and_ask_what_they_should() -> None:
-    figures = many.measure(runs=6, minutes=0.05, interval=1, lateness=60, memory=1000)
+    figures = many.measure(many.SMOKE)
     by_what = {one.what.rpartition(": ")[2]: one for one in figures}
     assert by_what["looks made"].figure.endswith("%")
-    calls = by_what["calls to AWS for a run and minute, in the time measured"]
-    assert float(calls.figure) <= 1.6
+    assert float(by_what["calls to AWS for a run and minute"].figure) <= 1.6
+    assert figures[-1].figure == "1.00"
+
+
+def test_a_large_run_is_looked_at_whole() -> None:
+    cpu, *_, calls = large.measure(machines=1200, jobs=1_000_000, looks=3)
+    assert float(cpu.figure.removesuffix(" s")) > 0
+    assert float(calls.figure) >= 1
 
 
 def test_the_calls_of_a_run_are_as_few_as_they_were() -> None:
@@ -24,6 +30,14 @@ def test_the_calls_of_a_run_are_as_few_as_they_were() -> None:
     assert 1 < float(work.figure) <= 1.45
     assert 1 < float(watched.figure) <= 1.75
     assert int(teardown.figure.split()[0]) <= 45
+
+
+def test_a_database_of_ended_runs_comes_to_figures() -> None:
+    size, growth, look, status = database.measure(runs=3, hours=2, rounds=1)
+    assert "kB for each run" in size.figure
+    assert float(growth.figure) > 0
+    assert float(look.figure) > 0
+    assert status.figure.endswith(" ms")
 
 
 def test_the_table_says_what_was_missed() -> None:
