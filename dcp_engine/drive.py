@@ -51,13 +51,16 @@ class Drive:
         settings: Settings,
         lease: Lease,
         notifiers: tuple[str, ...],
+        *,
+        run: Run | None = None,
     ) -> None:
+        """`run` is the run as it is in the store, where that is known."""
         self._store = store
         self._clock = clock
         self._settings = settings
         self._notifiers = notifiers
         self._lock = threading.RLock()
-        self._run = store.run(lease.run_id)
+        self._run = run or store.run(lease.run_id)
         self._unwritten: list[Sample] | None = None
         self.lease = lease
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
@@ -242,9 +245,13 @@ class Drive:
         they do not matter any more.
         """
         with self._lock:
-            now = self._clock.now()
             present = {problem.name: problem for problem in self._run.problems}
-            events = list(because)
+            events, consumed, samples = list(because), tuple(consumed), tuple(samples)
+            nothing = not (events or consumed or samples) and change is unchanged
+            if nothing and all(changes[n] is None and n not in present for n in changes):
+                # What was not wrong before is not wrong now: that is said many times in a look.
+                return
+            now = self._clock.now()
             for name, said in changes.items():
                 old = present.get(name)
                 if said is None:

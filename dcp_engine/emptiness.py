@@ -30,7 +30,9 @@ def add_reading(
     """
     if readings:
         gap = reading.at - readings[-1].at
-        if gap < timedelta(0) or gap > _longest_gap(readings, settings):
+        # Most are as far apart as they are meant to be, which is never too far.
+        usual = timedelta(0) <= gap <= settings.poll_interval
+        if not usual and (gap < timedelta(0) or gap > _longest_gap(readings, settings)):
             return (reading,)
     keep = max(_KEPT, settings.empty_readings)
     window = (*readings, reading)

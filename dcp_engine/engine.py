@@ -98,6 +98,7 @@ class Engine:
         self._notifiers = plugins.notifiers()
         self._reports = PluginReports(plugins, clock, settings)
         self._records = RememberedRuns.of(store)
+        self._kept: dict[str, Lease] = {}
 
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
         """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
@@ -122,7 +123,9 @@ class Engine:
             return TickReport(run=run, held_by=str(held))
         except StoreUnwritable as error:
             raise self.unwritable(run, error) from error
-        drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers)
+        # A lease that is still the same was nobody else's meanwhile, and only who has it may write.
+        known = run if self._kept.pop(run_id, None) == lease else None
+        drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers, run=known)
         try:
             self._drive(drive)
         except LeaseLost as lost:
@@ -134,6 +137,8 @@ class Engine:
         finally:
             if not keep_lease:
                 self.let_go(lease)
+            elif drive.run.live:
+                self._kept[run_id] = lease
         return TickReport(run=drive.run, events=tuple(drive.events), lease=lease)
 
     def let_go(self, lease: Lease) -> None:

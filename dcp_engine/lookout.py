@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dcp_engine.crew import Looked, Threads
-from dcp_engine.errors import EngineError
+from dcp_engine.errors import EngineError, StoreError
 from dcp_engine.model import Event, Lease, Run
 from dcp_engine.patrol import Appointment, Patrol
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # How often the log tells how punctual the looks are.
 _TELL_EVERY: Final = 60.0
+# All runs are listed again at the latest after so many seconds: there may be ten thousand.
+_READ_AGAIN: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ class Lookout:
         self._leases: dict[str, Lease] = {}
         self._warned: dict[str, str] = {}
         self._punctual = _Punctuality(clock)
+        # What an ended run still has to tell comes with the agenda.
+        self._ended = threading.Event()
+        self._version: int | None = None
+        self._read_at = 0.0
 
     def go(
         self, stop: "Stop", *, threads: int, ready: Callable[[int], None] = lambda runs: None
@@ -68,11 +74,22 @@ class Lookout:
         finally:
             self._engine.let_go_of_all(list(self._leases.values()))
 
-    def _agenda(self) -> dict[str, Appointment]:
-        return {
-            due.run_id: Appointment(due.at, f"{due.account} {due.region}")
-            for due in self._store.agenda()
-        }
+    def _agenda(self) -> dict[str, Appointment] | None:
+        """Every run and its moment; None where it is what it was."""
+        now = self._clock.monotonic()
+        version = self._store.version_of_others()
+        same = version == self._version and not self._ended.is_set()
+        if same and now - self._read_at < _READ_AGAIN:
+            return None
+        self._ended.clear()
+        try:
+            due = self._store.agenda()
+        except StoreError:
+            self._ended.set()
+            raise
+        agenda = {one.run_id: Appointment(one.at, f"{one.account} {one.region}") for one in due}
+        self._version, self._read_at = version, now
+        return agenda
 
     def _look(self, run_id: str) -> Looked:
         try:
@@ -93,6 +110,8 @@ class Lookout:
             self._warned.pop(run_id, None)
             if report.lease is not None:
                 self._leases[run_id] = report.lease
+            if not report.run.live:
+                self._ended.set()
             if report.events:
                 self._tell(report.run, report.events)
         return Looked(run_id, report.run)

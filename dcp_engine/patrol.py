@@ -50,13 +50,14 @@ class Patrol:
         self,
         crew: Crew,
         *,
-        agenda: Callable[[], Mapping[str, Appointment]],
+        agenda: Callable[[], Mapping[str, Appointment] | None],
         wished: Callable[[], Collection[str]],
         clock: Clock,
         interval: float,
         late: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`agenda` gives every run to look after, `wished` those of which something is asked.
+        """`agenda` gives every run to look after, or None where they are the same as before;
+        `wished` gives those of which something is asked.
 
         `interval` is the usual pause between two looks at a run, in seconds. `late` is told of
         every look how many seconds after its moment it began. `agenda` and `wished` may raise
@@ -117,6 +118,8 @@ class Patrol:
             agenda = self._agenda()
         except StoreError as error:
             _log.warning("The runs could not be listed: %s", error)
+            return
+        if agenda is None:
             return
         new = {run_id: one for run_id, one in agenda.items() if run_id not in self._rounds}
         moments = {run_id: self._moment(one.due, now) or now for run_id, one in new.items()}

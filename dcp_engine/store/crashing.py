@@ -40,6 +40,9 @@ class CrashingStore:
     def agenda(self) -> list[Due]:
         return self._store.agenda()
 
+    def version_of_others(self) -> int:
+        return self._store.version_of_others()
+
     def wished(self) -> list[str]:
         return self._store.wished()
 

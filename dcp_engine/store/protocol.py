@@ -69,6 +69,9 @@ class Store(Protocol):
     def agenda(self) -> list[Due]:
         """Every run that is to be looked at: live ones, and ended ones with something to tell."""
 
+    def version_of_others(self) -> int:
+        """A number that is another one whenever anybody but this process has written."""
+
     def wished(self) -> list[str]:
         """The ids of the runs of which people ask something that nobody has obeyed yet."""
 

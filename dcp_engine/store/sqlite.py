@@ -105,6 +105,12 @@ class SqliteStore:
         with self._connection.read() as db:
             return agenda.of_all(db, self._path)
 
+    def version_of_others(self) -> int:
+        # https://www.sqlite.org/pragma.html#pragma_data_version
+        with self._connection.read() as db:
+            (version,) = db.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
     def wished(self) -> list[str]:
         with self._connection.read() as db:
             return agenda.wished(db)
