@@ -6,15 +6,17 @@ there at once, and fall with jobs that failed for good or expired as well.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from dcp_engine import series
 from dcp_engine.series import Bucket
+
+T = TypeVar("T")
 
 PERIOD: Final = timedelta(minutes=5)
 """What CloudWatch's numbers are asked for by; one of them tells of so long."""
@@ -157,15 +159,30 @@ def most(bucket: Bucket) -> float | None:
     return max(average, *(lowest - spread.low + spread.high for spread in spreads))
 
 
+def enough_of(look: Callable[[timedelta], T], enough: Callable[[T], bool], longest: timedelta) -> T:
+    """What the fewest hours show that show enough, or the longest time where none do.
+
+    A longer time shows as much as a shorter one at least. So it is asked first whether any will do:
+    where nothing moves, that is all there is to ask.
+    """
+    span, found = HOUR, look(HOUR)
+    if not enough(found) and not enough(whole := look(longest)):
+        return whole
+    while not enough(found):
+        span += HOUR
+        found = look(span)
+    return found
+
+
 def _by_deletes(numbers: Sequence[Bucket], now: datetime) -> Pace | None:
     end = told_until(numbers, series.DELETED)
     if end is None or now - end > _STALE:
         return None
-    span, found = HOUR, flow(numbers, series.DELETED, end - HOUR, end)
-    while found[0] < _TELLING and span < _LONGEST:
-        span += HOUR
-        found = flow(numbers, series.DELETED, end - span, end)
-    jobs, told = found
+    jobs, told = enough_of(
+        lambda span: flow(numbers, series.DELETED, end - span, end),
+        lambda found: found[0] >= _TELLING,
+        _LONGEST,
+    )
     return Pace(jobs=jobs, span=told, until=min(end, now)) if told >= _SHORTEST else None
 
 
@@ -178,10 +195,9 @@ def _by_counts(numbers: Sequence[Bucket], now: datetime) -> Pace | None:
     if not counts or now - counts[-1][0] > _STALE:
         return None
     end = counts[-1][0]
-    span, found = HOUR, _fall(counts, end - HOUR)
-    while found.jobs < _TELLING and span < _LONGEST:
-        span += HOUR
-        found = _fall(counts, end - span)
+    found = enough_of(
+        lambda span: _fall(counts, end - span), lambda found: found.jobs >= _TELLING, _LONGEST
+    )
     return found if found.span >= _SHORTEST else None
 
 

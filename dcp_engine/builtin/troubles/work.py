@@ -128,16 +128,19 @@ def _flow(scene: Scene) -> _Flow | None:
     end = rates.told_until(numbers, series.RECEIVED)
     if end is None or scene.now - end > FRESH:
         return None
-    hours, received = timedelta(0), 0.0
-    counts = None
-    while received < _TELLING and hours < _LONGEST:
-        hours += rates.HOUR
+
+    def look(hours: timedelta) -> tuple[rates.Counts, float] | None:
         counts = rates.counted(numbers, end - hours, end)
         if counts is None:
             return None
         received, _ = rates.flow(numbers, series.RECEIVED, counts.since, counts.until)
-    if counts is None:
+        return counts, received
+
+    # Where the last hour was not counted there is nothing to tell, however long one looks.
+    found = rates.enough_of(look, lambda found: not found or found[1] >= _TELLING, _LONGEST)
+    if found is None:
         return None
+    counts, received = found
     gone, grown = counts.fell, _at(in_flight, counts.until) - _at(in_flight, counts.since)
     if counts.rose > received * _HARDLY:
         deleted, _ = rates.flow(numbers, series.DELETED, counts.since, counts.until)
