@@ -61,6 +61,14 @@ class Transient(AwsError):
     """Throttled, a server error, a broken or silent connection: the answer is not known."""
 
 
+class Throttled(Transient):
+    """The service is asked too often by this account, and says so."""
+
+
+class HeldBack(Throttled):
+    """Not asked now: the service has just said, to whomever, that it is asked too often."""
+
+
 class Unreachable(Transient):
     """No connection came about at all: the network, a proxy or a name server."""
 

@@ -13,6 +13,7 @@ from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.logs import CloudWatchLogs
 from dcp_engine.aws.metrics import CloudWatchMetrics
+from dcp_engine.aws.restraint import Restraints
 from dcp_engine.aws.s3 import S3Bucket
 from dcp_engine.aws.session import Sessions
 from dcp_engine.aws.spot import SpotCapacity
@@ -44,6 +45,7 @@ class BotoCloud:
         """
         self._sessions = Sessions(profile, region, timeout=settings.request_timeout)
         self._accounts = Accounts()
+        self._restraints = Restraints(clock)
         self._clock = clock
         self._rng = rng
         self._crash = crash
@@ -78,6 +80,7 @@ class BotoCloud:
             deadline=deadline,
             crash=self._crash,
             meter=meter,
+            restraint=self._restraints.at(run().account, run().region),
         )
         identity = StsIdentity(edge, self._sessions.key_fingerprint, self._accounts)
         return BotoAws(edge, run, identity, self._queue_urls)

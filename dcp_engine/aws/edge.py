@@ -9,11 +9,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.gate import Gate
-from dcp_engine.aws.operations import Operation
+from dcp_engine.aws.operations import CANCEL_FLEETS, TERMINATE_INSTANCES, Operation
+from dcp_engine.aws.restraint import Restraint
 from dcp_engine.aws.taxonomy import translate, unreadable
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
-from dcp_engine.errors import OutOfTime, Transient
+from dcp_engine.errors import HeldBack, OutOfTime, Throttled, Transient
 from dcp_engine.meter import Meter
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ TRIES = 8
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 MOST_PAGES = 1000
+# Each second that these wait costs money, and there is one of them for all of a run's machines.
+_AT_ONCE = frozenset({CANCEL_FLEETS, TERMINATE_INSTANCES})
 
 
 class Edge:
@@ -42,9 +45,11 @@ class Edge:
         deadline: float,
         crash: CrashPoint = no_crash,
         meter: Meter | None = None,
+        restraint: Restraint | None = None,
     ) -> None:
         """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`.
 
+        `restraint` is shared by all who ask the services of that account and region.
         `crash` is called before and after every try of every call, `meter` counts them.
         """
         self._client = client
@@ -55,6 +60,7 @@ class Edge:
         self._deadline = deadline
         self._crash = crash
         self._meter = meter or Meter()
+        self._restraint = restraint or Restraint(clock)
 
     def call(
         self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: Any
@@ -154,11 +160,9 @@ class Edge:
     ) -> Answer:
         """One try without any retry, for attempts made of several calls."""
         if self._clock.monotonic() >= self._deadline:
-            raise OutOfTime(
-                operation.label,
-                "OutOfTime",
-                "not asked, since this round's time is up; the next round goes on from here",
-            )
+            raise _out_of_time(operation)
+        if operation not in _AT_ONCE:
+            self._wait_for_turn(operation)
         if operation.changes:
             self._guard()
             self._gate.check(operation, params, about=about)
@@ -170,10 +174,28 @@ class Edge:
             self._meter.called()
             body = method(**params)
         except Exception as error:  # noqa: BLE001 - botocore's parsers raise anything
-            raise translate(operation, error) from None
+            told = translate(operation, error)
+            if isinstance(told, Throttled):
+                self._restraint.throttled(operation.service)
+            raise told from None
         finally:
             self._crash(f"after aws {operation.label}")
+        self._restraint.answered(operation.service)
         return Answer(operation, body, self._clock)
+
+    def _wait_for_turn(self, operation: Operation) -> None:
+        """Wait until the service may be asked. Raises OutOfTime, HeldBack."""
+        wait = self._restraint.turn(operation.service)
+        if wait is None:
+            raise HeldBack(
+                operation.label,
+                "HeldBack",
+                "not asked now, since AWS has just said that this account asks too often there",
+            )
+        if wait and self._clock.monotonic() + wait >= self._deadline:
+            raise _out_of_time(operation)
+        if wait:
+            self._clock.sleep(wait)
 
 
 def _after(error: BaseException, attempt: Callable[[], T]) -> Callable[[], T]:
@@ -189,4 +211,12 @@ def _after(error: BaseException, attempt: Callable[[], T]) -> Callable[[], T]:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, Transient) and not isinstance(error, OutOfTime)
+    return isinstance(error, Transient) and not isinstance(error, OutOfTime | HeldBack)
+
+
+def _out_of_time(operation: Operation) -> OutOfTime:
+    return OutOfTime(
+        operation.label,
+        "OutOfTime",
+        "not asked, since this round's time is up; the next round goes on from here",
+    )

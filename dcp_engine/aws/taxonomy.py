@@ -18,6 +18,7 @@ from dcp_engine.errors import (
     Denied,
     Invalid,
     Missing,
+    Throttled,
     Transient,
     Unreachable,
     Unreadable,
@@ -261,6 +262,7 @@ def _answered(operation: Operation, error: boto.ClientError) -> AwsError:
         return Credentials(operation.label, code, f"{_CREDENTIALS}.")
     words = {
         Transient: "AWS is too busy or had a failure of its own, so nothing is known.",
+        Throttled: "AWS is asked too often by this account, so nothing is known.",
         Unreadable: f"an answer that is not AWS's own came (HTTP {status}), perhaps a proxy's.",
         Busy: "something else holds this at present; it is tried again later.",
         Missing: "AWS says that it does not exist.",
@@ -292,7 +294,7 @@ def _kind(operation: Operation, code: str, message: str, status: int) -> type[Aw
     if code.startswith("ClusterContains"):
         return Busy
     if code in THROTTLED or "rate exceeded" in lower or "too many concurrent" in lower:
-        return Transient
+        return Throttled
     if code in SERVER_TROUBLE or status == 429 or status >= 500:
         return Transient
     if code in CREDENTIALS:

@@ -20,6 +20,7 @@ from botocore.compat import HTTPHeaders
 from dcp_engine.aws.cloud import BotoAws
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
+from dcp_engine.aws.restraint import Restraint
 from dcp_engine.aws.session import Sessions
 from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.model import Fleet, Identities, Names, Run, State
@@ -166,7 +167,7 @@ class Bench:
             {},
         )
 
-    def edge_until(self, deadline: float) -> Edge:
+    def edge_until(self, deadline: float, restraint: Restraint | None = None) -> Edge:
         return Edge(
             self._client,
             gate=Gate(lambda: self.run, lambda: self.machines, end_unjoined=True),
@@ -174,6 +175,7 @@ class Bench:
             clock=self.clock,
             rng=random.Random(7),
             deadline=deadline,
+            restraint=restraint,
         )
 
     def watching(self) -> None:

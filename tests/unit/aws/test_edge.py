@@ -32,7 +32,7 @@ def test_a_passing_failure_is_waited_out(bench: Any) -> None:
     line = bench.line
     line.on(
         URL,
-        line.error(URL, "RequestThrottled"),
+        line.error(URL, "ServiceUnavailable", status=503),
         line.error(URL, "InternalError", status=500),
         boto.ReadTimeoutError(endpoint_url="u"),
         line.json({"QueueUrl": "u"}),
@@ -43,7 +43,7 @@ def test_a_passing_failure_is_waited_out(bench: Any) -> None:
 
 
 def test_tries_are_bounded_and_pauses_grow_to_a_cap(bench: Any) -> None:
-    bench.line.on(URL, bench.line.error(URL, "RequestThrottled"))
+    bench.line.on(URL, bench.line.error(URL, "InternalError", status=500))
     with pytest.raises(Transient):
         ask(bench)
     assert bench.line.count(URL) == TRIES

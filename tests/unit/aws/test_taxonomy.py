@@ -14,6 +14,7 @@ from dcp_engine.errors import (
     Denied,
     Invalid,
     Missing,
+    Throttled,
     Transient,
     Unreachable,
     Unreadable,
@@ -49,25 +50,25 @@ BY_LABEL = {operation.label: operation for operation in op.OPERATIONS}
 
 CASES: list[tuple[str, str, str, int, type[AwsError]]] = [
     # throttling, as each service spells it
-    ("sqs:GetQueueUrl", "RequestThrottled", "", 400, Transient),
-    ("sqs:GetQueueUrl", "com.amazonaws.sqs#RequestThrottled", "", 403, Transient),
-    ("sqs:GetQueueUrl", "ThrottlingException", "", 400, Transient),
-    ("ec2:DescribeInstances", "RequestLimitExceeded", "", 503, Transient),
-    ("ec2:DescribeInstances", "EC2ThrottledException", "", 400, Transient),
+    ("sqs:GetQueueUrl", "RequestThrottled", "", 400, Throttled),
+    ("sqs:GetQueueUrl", "com.amazonaws.sqs#RequestThrottled", "", 403, Throttled),
+    ("sqs:GetQueueUrl", "ThrottlingException", "", 400, Throttled),
+    ("ec2:DescribeInstances", "RequestLimitExceeded", "", 503, Throttled),
+    ("ec2:DescribeInstances", "EC2ThrottledException", "", 400, Throttled),
     ("ec2:DescribeInstances", "Unavailable", "", 503, Transient),
-    ("ecs:DescribeServices", "ThrottlingException", "Rate exceeded", 400, Transient),
-    ("ecs:DescribeServices", "ClientException", "Too many concurrent attempts", 400, Transient),
+    ("ecs:DescribeServices", "ThrottlingException", "Rate exceeded", 400, Throttled),
+    ("ecs:DescribeServices", "ClientException", "Too many concurrent attempts", 400, Throttled),
     ("ecs:DescribeServices", "ServerException", "", 500, Transient),
-    ("cloudwatch:DescribeAlarms", "Throttling", "Rate exceeded", 400, Transient),
-    ("cloudwatch:DescribeAlarms", "LimitExceeded", "", 400, Transient),
+    ("cloudwatch:DescribeAlarms", "Throttling", "Rate exceeded", 400, Throttled),
+    ("cloudwatch:DescribeAlarms", "LimitExceeded", "", 400, Throttled),
     ("cloudwatch:DeleteDashboards", "InternalServiceError", "", 500, Transient),
-    ("logs:DescribeLogGroups", "ThrottlingException", "", 400, Transient),
+    ("logs:DescribeLogGroups", "ThrottlingException", "", 400, Throttled),
     ("logs:DescribeLogGroups", "ServiceUnavailableException", "", 500, Transient),
     ("logs:CreateExportTask", "OperationAbortedException", "", 400, Transient),
-    ("s3:DeleteObject", "SlowDown", "", 503, Transient),
+    ("s3:DeleteObject", "SlowDown", "", 503, Throttled),
     ("s3:DeleteObject", "InternalError", "", 500, Transient),
-    ("s3:DeleteObject", "TooManyRequests", "", 429, Transient),
-    ("sts:GetCallerIdentity", "Throttling", "", 400, Transient),
+    ("s3:DeleteObject", "TooManyRequests", "", 429, Throttled),
+    ("sts:GetCallerIdentity", "Throttling", "", 400, Throttled),
     ("sqs:GetQueueUrl", "SomethingNew", "", 429, Transient),
     ("sqs:GetQueueUrl", "SomethingNew", "", 502, Transient),
     ("s3:HeadObject", "", "", 503, Transient),
@@ -208,7 +209,7 @@ def test_a_throttled_role_passes_by_itself() -> None:
         "Error": {"Code": "Throttling"},
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
-    assert type(translate(op.GET_QUEUE_URL, boto.ClientError(response, "AssumeRole"))) is Transient
+    assert type(translate(op.GET_QUEUE_URL, boto.ClientError(response, "AssumeRole"))) is Throttled
 
 
 def test_shown_words_are_one_plain_line() -> None:
