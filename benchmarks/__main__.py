@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import calls, database, large, many, start
+from benchmarks import calls, database, large, many, start, teardown
 from benchmarks.figure import Figure, table
 
 _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -11,6 +11,7 @@ _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
     "calls": lambda smoke: calls.measure(
         sizes=[(3, 2)] if smoke else [(3, 2), (100, 25), (300, 100)], minutes=30 if smoke else 240
     ),
+    "teardown": lambda smoke: teardown.measure(*((3, 2) if smoke else (300, 100))),
     "many": lambda smoke: many.measure(many.SMOKE if smoke else many.SIZES),
     "large": lambda smoke: large.measure(
         machines=100 if smoke else 5000, jobs=1_000_000, looks=5 if smoke else 150

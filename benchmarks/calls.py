@@ -26,6 +26,7 @@ from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.short_cuts import models_read_once, sockets_spared
 from dcp_engine.simulation.surroundings import no_own_aws
+from dcp_engine.simulation.timings import Timings
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.sqlite import SqliteStore
 from dcp_engine.testing.process import Process
@@ -33,16 +34,23 @@ from dcp_engine.testing.process import Process
 WATCH: Final = ("labels", "idle_alarms", "unjoined", "use", "prices", "troubles")
 """The built-in plugins that watch over the fleet; without them it is what the original does."""
 
-# What goes on side by side is one moment's.
-_A_MOMENT: Final = timedelta(seconds=0.5)
+# What goes on side by side is one moment's; the shortest pause before AWS is asked again is longer.
+_A_MOMENT: Final = timedelta(seconds=0.25)
 
 
 class Account:
     """An emulated account, and a process that drives the runs in it."""
 
-    def __init__(self, aws: SimulatedAws, clock: VirtualClock, folder: Path, watch: bool) -> None:
+    def __init__(
+        self,
+        aws: SimulatedAws,
+        clock: VirtualClock,
+        folder: Path,
+        *,
+        watch: bool,
+        settings: Settings,
+    ) -> None:
         self.aws, self.clock, self._folder = aws, clock, folder
-        settings = Settings()
         ours = {n: plugin for n, plugin in built_in().items() if watch or n not in WATCH}
         self._process = Process(
             1,
@@ -67,10 +75,18 @@ class Account:
         """Look at the run as `monitor` does, until it is so."""
         now = self._process.store.run(run.id)
         while not reached(now):
-            pause = (now.next_tick_at or self.clock.now()) - self.clock.now()
-            self.clock.advance(max(pause.total_seconds(), 0.1))
-            now = self._process.tick(run.id)
+            self.clock.advance(self.pause(now))
+            now = self.tick(run)
         return now
+
+    def pause(self, run: Run) -> float:
+        """How many seconds `monitor` waits before it looks again."""
+        pause = (run.next_tick_at or self.clock.now()) - self.clock.now()
+        return max(pause.total_seconds(), 0.1)
+
+    def tick(self, run: Run) -> Run:
+        """Look at the run once."""
+        return self._process.tick(run.id)
 
     def end(self) -> None:
         """Let go of everything."""
@@ -78,17 +94,27 @@ class Account:
 
 
 @contextmanager
-def account(*, watch: bool) -> Iterator[Account]:
-    """An empty one; `watch` over the fleet or not."""
+def account(
+    *,
+    watch: bool,
+    settings: Settings | None = None,
+    timings: Timings | None = None,
+    sockets: bool = False,
+) -> Iterator[Account]:
+    """An empty one; `watch` over the fleet or not.
+
+    With `sockets` every call goes over one, as it does outside of tests.
+    """
     clock = VirtualClock()
     with ExitStack() as held:
         held.enter_context(no_own_aws())
         held.enter_context(models_read_once())
         folder = Path(held.enter_context(TemporaryDirectory()))
-        aws = held.enter_context(SimulatedAws(clock=clock, seed=1))
+        aws = held.enter_context(SimulatedAws(clock=clock, seed=1, timings=timings))
         held.enter_context(mock.patch.dict(os.environ, aws.environment()))
-        held.enter_context(sockets_spared(aws))
-        made = Account(aws, clock, folder, watch)
+        if not sockets:
+            held.enter_context(sockets_spared(aws))
+        made = Account(aws, clock, folder, watch=watch, settings=settings or Settings())
         held.callback(made.end)
         yield made
 
@@ -121,22 +147,28 @@ class Teardown(msgspec.Struct, frozen=True, kw_only=True):
     polls: Counter[str]
 
 
+def launched(there: Account, *, alive: int, dead: int) -> Run:
+    """A run with so many machines at work, and the alarms of so many that are dead."""
+    launch, run = there.launch(
+        jobs=alive + dead,
+        machines=alive + dead,
+        visibility_timeout=7200,
+        scenario=Scenario(job_duration=(600, 610)),
+    )
+    there.until(run, lambda _: len(launch.live_instance_ids) == alive + dead)
+    world = there.aws.world
+    with world.timeline.lock:
+        # No machine comes in their place, and their alarms stay.
+        launch.fleet.capacity_limit = alive
+        for machine in world.machines.of_fleet(launch.fleet_id)[:dead]:
+            world.machines.end(machine, Cause.CRASH)
+    return run
+
+
 def of_a_teardown(*, alive: int, dead: int) -> Teardown:
     """With so many live machines, and the alarms of so many dead ones."""
     with account(watch=False) as there:
-        launch, run = there.launch(
-            jobs=alive + dead,
-            machines=alive + dead,
-            visibility_timeout=7200,
-            scenario=Scenario(job_duration=(600, 610)),
-        )
-        there.until(run, lambda _: len(launch.live_instance_ids) == alive + dead)
-        world = there.aws.world
-        with world.timeline.lock:
-            # No machine comes in their place, and their alarms stay.
-            launch.fleet.capacity_limit = alive
-            for machine in world.machines.of_fleet(launch.fleet_id)[:dead]:
-                world.machines.end(machine, Cause.CRASH)
+        run = launched(there, alive=alive, dead=dead)
         there.until(run, lambda now: now.state is State.TEARDOWN)
         since = there.clock.now()
         there.until(run, lambda now: not now.live)

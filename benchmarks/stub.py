@@ -27,6 +27,8 @@ ACCOUNT = "123456789012"
 CREATED = datetime(2030, 1, 1, tzinfo=UTC)
 
 
+METHOD: Final = ":method"
+PATH: Final = ":path"
 # What is answered to these is not the same each time.
 _CHANGING: Final = frozenset({"ec2:CreateTags", "ec2:DescribeSpotFleetRequests"})
 
@@ -221,7 +223,8 @@ class Stub:
     def reply(self, headers: dict[str, str], body: bytes) -> bytes:
         """The whole HTTP answer."""
         scope = headers.get("authorization", "").partition("Credential=")[2].split(",")[0]
-        key = scope.partition("/")[2], headers.get("x-amz-target", ""), body
+        what = headers.get("x-amz-target") or f"{headers[METHOD]} {headers[PATH]}"
+        key = scope.partition("/")[2], what, body
         operation, answer = self._known.get(key) or self._made(headers, body)
         if operation not in _CHANGING:
             self._known[key] = operation, answer
@@ -230,7 +233,8 @@ class Stub:
 
     def _made(self, headers: dict[str, str], body: bytes) -> tuple[str, bytes]:
         environ = {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in headers.items()}
-        request = self._wire.decode({**environ, "REQUEST_METHOD": "POST"}, body)
+        asked = {"REQUEST_METHOD": headers[METHOD], "RAW_URI": headers[PATH]}
+        request = self._wire.decode({**environ, **asked}, body)
         try:
             made = self._wire.encode(request, self._answers.to(request))
         except AwsError as error:
@@ -238,7 +242,8 @@ class Stub:
         told = {name: v for name, v in made.headers.items() if name.lower() != "content-length"}
         lines = [f"{made.status} Stub", "Date: \0", f"Content-Length: {len(made.body)}"]
         lines += [f"{name}: {value}" for name, value in told.items()]
-        text = "\r\n".join(lines).encode() + b"\r\n\r\n" + made.body
+        body = b"" if headers[METHOD] == "HEAD" else made.body
+        text = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
         return f"{request.service}:{request.operation}", text
 
 
@@ -261,11 +266,15 @@ class Connection(asyncio.Protocol):
             head, found, rest = self._buffer.partition(b"\r\n\r\n")
             if not found:
                 return
-            _, *lines = head.decode("latin-1").split("\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
             pairs = (line.partition(":") for line in lines)
             headers = {name.lower(): value.strip() for name, _, value in pairs}
+            headers[METHOD], headers[PATH], _ = first.split(" ")
             length = int(headers.get("content-length", "0"))
             if len(rest) < length:
+                if not rest and "expect" in headers:
+                    # The body of an object for S3 only comes when it is called for.
+                    self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
             self._buffer = rest[length:]
             answer = self._stub.reply(headers, rest[:length])

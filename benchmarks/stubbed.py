@@ -11,11 +11,24 @@ from typing import IO, Self
 class StubProcess:
     """A stub that runs from `with` to the end of its block."""
 
-    def __init__(self, *, latency: float = 0.03, machines: int = 4, jobs: int = 1000) -> None:
-        """`latency` is in seconds; `machines` of each fleet, `jobs` waiting in each queue."""
+    def __init__(
+        self,
+        *,
+        latency: float = 0.03,
+        machines: int = 4,
+        jobs: int = 1000,
+        dead: int | None = None,
+    ) -> None:
+        """`latency` is in seconds; `machines` of each fleet, `jobs` waiting in each queue.
+
+        With so many `dead` machines it is the stub of one run that comes to its end.
+        """
+        module, more = "benchmarks.stub", ["--jobs", str(jobs)]
+        if dead is not None:
+            module, more = "benchmarks.ending", ["--dead", str(dead)]
         self._command = [
-            *(sys.executable, "-m", "benchmarks.stub", "--latency", str(latency)),
-            *("--machines", str(machines), "--jobs", str(jobs)),
+            *(sys.executable, "-m", module, "--latency", str(latency)),
+            *("--machines", str(machines), *more),
         ]
         self._process: subprocess.Popen[str] | None = None
         self._port = 0

@@ -143,10 +143,11 @@ def _export(group: _Group, exporters: _Exporters) -> StepResult:
     context = group.context
     if "end" not in group.memory:
         # By AWS's clock, as the log lines are: this computer's may be hours behind.
-        now = context.aws.logs.group_seen_at(group.name)
-        if now is None:
+        seen = context.aws.logs.groups_seen_at(_looked_for(group))
+        for name, at in seen.items():
+            _Group(context, name).remember(end=at.timestamp())
+        if group.name not in seen:
             return done(f"there is no log group {group.name}")
-        group.remember(end=now.timestamp())
     start, end = group.span()
     what = LogExport(
         group=group.name,
@@ -170,6 +171,21 @@ def _export(group: _Group, exporters: _Exporters) -> StepResult:
         if outcome is not None:
             return outcome
     return kept(f"{group.name} stays in CloudWatch: no plugin is there to export it")
+
+
+def _looked_for(group: _Group) -> list[str]:
+    """The groups that this one's look is for: those to come too, where nothing is added to them.
+
+    Where a person waived the machines' end, some may be up and write until a group has its turn.
+    """
+    context = group.context
+    if context.run.machines_ended_at is None:
+        return [group.name]
+    return [
+        name
+        for name in context.run.names.log_groups
+        if not {"end", "ended"} & _Group(context, name).memory.keys()
+    ]
 
 
 def _by_stranger(

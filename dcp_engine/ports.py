@@ -348,6 +348,12 @@ class Logs(Protocol):
     def group_seen_at(self, group: str) -> datetime | None:
         """When a log group of exactly this name was there, by AWS's clock; None if it was not."""
 
+    def groups_seen_at(self, groups: Sequence[str]) -> Mapping[str, datetime]:
+        """The same of several, asked for together; those that were not there are left out.
+
+        Their names have a beginning in common, as those of one run have.
+        """
+
     def start_export(self, group: str, start: datetime, end: datetime, prefix: str) -> str:
         """Begin an export and return the task's id.
 

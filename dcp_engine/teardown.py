@@ -27,6 +27,7 @@ from dcp_engine.pauses import first_pause, pause_after
 from dcp_engine.plugin_facts import Owned
 from dcp_engine.plugins import Plugins
 from dcp_engine.ports import Aws
+from dcp_engine.shared_looks import Looks, SharedAws
 from dcp_engine.stop import FLEETS, LAST_LOOK, FleetStop
 from dcp_engine.words import counted
 
@@ -61,6 +62,8 @@ class Teardown:
         self._strangers = {step.item.name: step.plugin for step in steps if step.third_party}
         self._plugins = plugins
         self._stop = FleetStop(drive, aws, clock)
+        # The fleets' step has no part in them: what they show was seen after the cancel.
+        self._looks = Looks(clock)
 
     def names(self) -> tuple[str, ...]:
         """Every step there is, in the order in which they are shown."""
@@ -125,7 +128,7 @@ class Teardown:
         name = step.item.name
         context = StepContext(
             self._drive,
-            self._aws,
+            SharedAws(self._aws, self._looks, asks_anew=step.third_party),
             self._clock,
             self._settings,
             name,

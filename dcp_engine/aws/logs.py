@@ -1,8 +1,9 @@
 """Log groups and their way to the bucket, on CloudWatch Logs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from os.path import commonprefix
 from typing import Any
 
 import msgspec
@@ -107,15 +108,31 @@ class CloudWatchLogs:
 
     def group_seen_at(self, group: str) -> datetime | None:
         """When AWS showed a log group of exactly this name, by its clock; None if it did not."""
+        return self.groups_seen_at([group]).get(group)
 
-        def seen(answer: Answer) -> datetime | None:
-            groups = answer.take(_Groups).groups
-            return answer.at() if any(found.name == group for found in groups) else None
+    def groups_seen_at(self, groups: Sequence[str]) -> Mapping[str, datetime]:
+        """When AWS showed each of these log groups, by its clock; those it did not are left out.
+
+        They are asked for by what their names have in common, so that those of one run take one
+        request as a rule.
+        """
+        wanted, found = set(groups), dict[str, datetime]()
+
+        def seen(answer: Answer) -> dict[str, datetime]:
+            there = wanted & {group.name for group in answer.take(_Groups).groups}
+            return dict.fromkeys(there, answer.at()) if there else {}
 
         pages = self._edge.pages(
-            op.DESCRIBE_LOG_GROUPS, seen, logGroupNamePrefix=group, limit=_PAGE
+            op.DESCRIBE_LOG_GROUPS,
+            seen,
+            logGroupNamePrefix=commonprefix(list(groups)),  # noqa: RUF071 - names, not paths
+            limit=_PAGE,
         )
-        return next((at for at in pages if at is not None), None)
+        for page in pages:
+            found |= page
+            if len(found) == len(wanted):
+                break
+        return found
 
     def search(
         self, group: str, pattern: str, start: datetime, end: datetime, *, most: int

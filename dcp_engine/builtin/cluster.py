@@ -1,6 +1,7 @@
 """The run's ECS cluster, unless it is the default one or anybody uses it."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from dcp_engine.errors import AwsError, Busy, Credentials, OutOfTime
@@ -13,11 +14,14 @@ from dcp_engine.hookspecs import (
     kept,
     waiting,
 )
-from dcp_engine.ports import ENDED_STATES
+from dcp_engine.ports import ENDED_STATES, ContainerInstance
 from dcp_engine.words import counted
 
 # A service drains until its last task has stopped, which takes minutes as a rule.
 _PATIENCE = timedelta(hours=24)
+# So many are under way at a time: ECS throttles an account that asks for too many a second (Amazon
+# ECS Developer Guide, "Request throttling").
+_AT_ONCE = 4
 
 
 @hookimpl
@@ -121,14 +125,28 @@ def _deregister_own(context: Context) -> None:
             text=f"Deregistering {counted(len(mine), 'ended machine')} from the cluster.",
             memory={**context.memory, "deregistering": len(mine)},
         )
-    refused: AwsError | None = None
-    for instance in mine:
-        try:
-            context.aws.service.deregister_container_instance(instance)
-        except (Credentials, OutOfTime):
-            raise
-        except AwsError as error:
-            # One that cannot be deregistered does not keep the others.
-            refused = refused or error
-    if refused:
+    if mine and (refused := _deregistered(context, mine)):
         raise refused
+
+
+def _deregistered(context: Context, instances: Sequence[ContainerInstance]) -> AwsError | None:
+    """Deregister them all, one call each; the first refusal, if there is any.
+
+    One that cannot be deregistered does not keep the others. Raises Credentials, OutOfTime.
+    """
+    refused: AwsError | None = None
+    with ThreadPoolExecutor(min(len(instances), _AT_ONCE)) as pool:
+        deregister = context.aws.service.deregister_container_instance
+        calls = [pool.submit(deregister, instance) for instance in instances]
+        try:
+            for call in calls:
+                try:
+                    call.result()
+                except (Credentials, OutOfTime):
+                    raise
+                except AwsError as error:
+                    refused = refused or error
+        finally:
+            # Where nothing more may be done, what has not begun does not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+    return refused

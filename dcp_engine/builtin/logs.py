@@ -5,6 +5,7 @@ export waits while somebody else's is under way.
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from dcp_engine.builtin.bucket_policy import advice
 from dcp_engine.errors import Busy, Invalid, Missing
@@ -20,6 +21,7 @@ from dcp_engine.hookspecs import (
 from dcp_engine.ports import ExportFacts
 
 _FAILED = frozenset({"FAILED", "CANCELLED", "PENDING_CANCEL"})
+_SHORTEST_PAUSE = timedelta(milliseconds=500)
 
 
 @hookimpl
@@ -48,7 +50,21 @@ def export(context: Context, what: LogExport) -> StepResult:
                 else "; the logs are still in CloudWatch"
             ),
         )
-    return waiting(f"the export of {what.group} is {task.status}")
+    return waiting(
+        f"the export of {what.group} is {task.status}", next_in=_until_next_look(context)
+    )
+
+
+def _until_next_look(context: Context) -> timedelta | None:
+    """As long again as this export has taken, since it takes seconds or hours; None if unknown.
+
+    How often the step was tried says nothing of that: it may have been for the group before.
+    """
+    begun_at = context.memory.get("begun_at")
+    if begun_at is None:
+        return None
+    waited = context.clock.now() - datetime.fromisoformat(begun_at)
+    return min(context.settings.poll_interval, max(_SHORTEST_PAUSE, waited))
 
 
 def _start(context: Context, what: LogExport) -> StepResult:
@@ -70,8 +86,9 @@ def _start(context: Context, what: LogExport) -> StepResult:
         raise Invalid(
             error.operation, error.code, f"{error.message} {advice(context.run)}"
         ) from error
-    context.commit(memory={**context.memory, "task": task})
-    return waiting(f"the export of {what.group} has begun")
+    begun = context.clock.now().isoformat()
+    context.commit(memory={**context.memory, "task": task, "begun_at": begun})
+    return waiting(f"the export of {what.group} has begun", next_in=_until_next_look(context))
 
 
 def _task(context: Context, what: LogExport) -> ExportFacts | None:

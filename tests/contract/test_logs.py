@@ -33,6 +33,7 @@ def test_a_group_is_found_behind_more_than_one_page_of_similar_ones(scene: Scene
     # The last by the alphabet, and the last to be made.
     assert scene.aws.logs.group_seen_at(f"{group}102")
     assert not scene.aws.logs.group_seen_at(group)
+    assert scene.aws.logs.groups_seen_at([f"{group}102", group]).keys() == {f"{group}102"}
 
 
 @calls(op.CREATE_EXPORT_TASK, op.DESCRIBE_EXPORT_TASKS)

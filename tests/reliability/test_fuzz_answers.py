@@ -90,6 +90,7 @@ CALLS: dict[str, Call] = {
     ),
     "logs.search": lambda aws, run, _: aws.logs.search("Exp1", "x", *_span(run), most=10),
     "logs.group_seen_at": lambda aws, run, _: aws.logs.group_seen_at("Exp1"),
+    "logs.groups_seen_at": lambda aws, run, _: aws.logs.groups_seen_at(run.names.log_groups),
     "logs.start_export": lambda aws, run, _: aws.logs.start_export(
         "Exp1", *_span(run), "exportedlogs/Exp1"
     ),

@@ -64,6 +64,26 @@ def test_a_group_of_exactly_the_name(bench: Any) -> None:
     assert bench.line.params(GROUPS)[0] == {"logGroupNamePrefix": "Exp1", "limit": 50}
 
 
+def test_several_groups_are_asked_for_together(bench: Any) -> None:
+    def page(*names: str, **more: Any) -> Any:
+        return bench.line.json({"logGroups": [{"logGroupName": n} for n in names], **more})
+
+    both = ("Exp1", "Exp1_perInstance")
+    bench.line.on(
+        GROUPS,
+        page("Exp1", "Exp10", nextToken="a"),
+        page("Exp10_perInstance", "Exp1_perInstance", nextToken="b"),
+        page("Exp1_x"),
+    )
+    assert bench.aws.logs.groups_seen_at(both).keys() == {*both}
+    asked = bench.line.params(GROUPS)
+    assert asked[0] == {"logGroupNamePrefix": "Exp1", "limit": 50}
+    # The last page is not needed any more.
+    assert len(asked) == 2
+    bench.line.on(GROUPS, page("Exp1_perInstances", nextToken="a"), page("Exp1"))
+    assert bench.aws.logs.groups_seen_at(both).keys() == {"Exp1"}
+
+
 def test_an_export_is_begun_with_exact_times(bench: Any) -> None:
     bench.line.on(CREATE, bench.line.json({"taskId": "t1"}))
     assert start(bench) == "t1"
