@@ -40,6 +40,10 @@ Only of shapes that come by the thousand, and that are in answers alone: in a re
 the model does not have is refused.
 """
 
+# botocore asks these itself, by clients of the same session, when it fetches the credentials of a
+# role, or of a login by IAM Identity Center or in the console (its credentials.py and tokens.py).
+_ASKED_FOR_CREDENTIALS: Final = frozenset({"signin", "sso", "sso-oidc", "sts"})
+
 
 def make_lean(session: Session) -> None:
     """Have the session's clients made with what is used, and moments read by Python's own parser.
@@ -77,7 +81,7 @@ class LeanModels:
     ) -> Any:
         """The same as the loader's, which remembers the whole one: this is a copy of its own."""
         model = self._loader.load_service_model(service_name, type_name, api_version=api_version)
-        if type_name != "service-2":
+        if type_name != "service-2" or service_name in _ASKED_FOR_CREDENTIALS:
             return model
         used = {each.name for each in EVERY_OPERATION if each.service == service_name}
         read = {name: kept for (service, name), kept in READ.items() if service == service_name}
