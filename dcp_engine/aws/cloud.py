@@ -3,20 +3,12 @@
 import random
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dcp_engine.aws.access import AwsAccess
-from dcp_engine.aws.cloudwatch import CloudWatchAlarms
-from dcp_engine.aws.ec2 import Ec2Machines
-from dcp_engine.aws.ecs import EcsService
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.gate import Gate
-from dcp_engine.aws.logs import CloudWatchLogs
-from dcp_engine.aws.metrics import CloudWatchMetrics
 from dcp_engine.aws.restraint import Restraints
-from dcp_engine.aws.s3 import S3Bucket
 from dcp_engine.aws.session import Sessions
-from dcp_engine.aws.spot import SpotCapacity
 from dcp_engine.aws.sqs import SqsQueue
 from dcp_engine.aws.sts import Accounts, StsIdentity
 from dcp_engine.clock import Clock
@@ -24,6 +16,16 @@ from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
 from dcp_engine.meter import Meter
 from dcp_engine.model import Run
+
+if TYPE_CHECKING:
+    from dcp_engine.aws.access import AwsAccess
+    from dcp_engine.aws.cloudwatch import CloudWatchAlarms
+    from dcp_engine.aws.ec2 import Ec2Machines
+    from dcp_engine.aws.ecs import EcsService
+    from dcp_engine.aws.logs import CloudWatchLogs
+    from dcp_engine.aws.metrics import CloudWatchMetrics
+    from dcp_engine.aws.s3 import S3Bucket
+    from dcp_engine.aws.spot import SpotCapacity
 
 
 class BotoCloud:
@@ -95,7 +97,11 @@ class BotoCloud:
 
 
 class BotoAws:
-    """`Aws` by boto3, for one run. A service's client is built when it is first called."""
+    """`Aws` by boto3, for one run.
+
+    A service's client is built when it is first called, and no other code is loaded than of the
+    services that are: most looks only count the queue's jobs.
+    """
 
     def __init__(
         self,
@@ -120,41 +126,57 @@ class BotoAws:
         return SqsQueue(self._edge, self._run, self._queue_urls)
 
     @cached_property
-    def capacity(self) -> SpotCapacity:
+    def capacity(self) -> "SpotCapacity":
         """The run's fleets."""
+        from dcp_engine.aws.spot import SpotCapacity  # noqa: PLC0415 - see the class
+
         return SpotCapacity(self._edge)
 
     @cached_property
-    def machines(self) -> Ec2Machines:
+    def machines(self) -> "Ec2Machines":
         """EC2 instances."""
+        from dcp_engine.aws.ec2 import Ec2Machines  # noqa: PLC0415 - see the class
+
         return Ec2Machines(self._edge, self._run, self.service.joined)
 
     @cached_property
-    def service(self) -> EcsService:
+    def service(self) -> "EcsService":
         """The run's service, task definitions and cluster."""
+        from dcp_engine.aws.ecs import EcsService  # noqa: PLC0415 - see the class
+
         return EcsService(self._edge, self._run)
 
     @cached_property
-    def alarms(self) -> CloudWatchAlarms:
+    def alarms(self) -> "CloudWatchAlarms":
         """The run's alarms and dashboard."""
+        from dcp_engine.aws.cloudwatch import CloudWatchAlarms  # noqa: PLC0415 - see the class
+
         return CloudWatchAlarms(self._edge, self._run)
 
     @cached_property
-    def logs(self) -> CloudWatchLogs:
+    def logs(self) -> "CloudWatchLogs":
         """Log groups and exports."""
+        from dcp_engine.aws.logs import CloudWatchLogs  # noqa: PLC0415 - see the class
+
         return CloudWatchLogs(self._edge, self._run)
 
     @cached_property
-    def metrics(self) -> CloudWatchMetrics:
+    def metrics(self) -> "CloudWatchMetrics":
         """What CloudWatch has measured."""
+        from dcp_engine.aws.metrics import CloudWatchMetrics  # noqa: PLC0415 - see the class
+
         return CloudWatchMetrics(self._edge)
 
     @cached_property
-    def bucket(self) -> S3Bucket:
+    def bucket(self) -> "S3Bucket":
         """The run's bucket."""
+        from dcp_engine.aws.s3 import S3Bucket  # noqa: PLC0415 - see the class
+
         return S3Bucket(self._edge, self._run)
 
     @cached_property
-    def access(self) -> AwsAccess:
+    def access(self) -> "AwsAccess":
         """Who may do what, and what lets the logs into the bucket."""
+        from dcp_engine.aws.access import AwsAccess  # noqa: PLC0415 - see the class
+
         return AwsAccess(self._edge, self._run)

@@ -2,10 +2,9 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore import xform_name
-from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from dcp_engine.aws.answer import Answer
 from dcp_engine.aws.gate import Gate
@@ -16,6 +15,9 @@ from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.errors import HeldBack, OutOfTime, Throttled, Transient
 from dcp_engine.meter import Meter
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
 
 T = TypeVar("T")
 
@@ -126,20 +128,22 @@ class Edge:
         Exponential backoff with full jitter, in seconds; retries of minutes belong to the store.
         """
         try:
-            # Nearly every attempt is the only one, and what counts tries is not made for it.
+            # Nearly every attempt is the only one, and what counts tries is not loaded for it.
             return attempt()
         except Transient as error:
             if not _may_pass(error):
                 raise
             return self._retrying()(_after(error, attempt))
 
-    def _retrying(self) -> Retrying:
-        def pause(state: RetryCallState) -> float:
+    def _retrying(self) -> "Retrying":
+        from tenacity import Retrying, retry_if_exception  # noqa: PLC0415 - see `retry`
+
+        def pause(state: "RetryCallState") -> float:
             return self._rng.uniform(
                 0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (state.attempt_number - 1))
             )
 
-        def enough(state: RetryCallState) -> bool:
+        def enough(state: "RetryCallState") -> bool:
             ends = self._clock.monotonic() + state.upcoming_sleep
             return state.attempt_number >= TRIES or ends >= self._deadline
 

@@ -1,4 +1,8 @@
-"""boto3 sessions and clients, with botocore's own retries off."""
+"""Sessions and clients, with botocore's own retries off.
+
+They are botocore's: boto3 makes the same ones out of the same configuration, and adds resources
+and transfers of files that nothing here uses, but every command would load.
+"""
 
 import hashlib
 import os
@@ -8,7 +12,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
@@ -16,6 +19,7 @@ from botocore.credentials import Credentials
 
 from dcp_engine.aws.lean import make_lean
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
+from dcp_engine.aws.service_models import service_models
 from dcp_engine.aws.taxonomy import translate
 from dcp_engine.aws.time_limit import TimeIsUp, TimeLimit
 from dcp_engine.aws.wire import check_body
@@ -27,6 +31,8 @@ def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
 
     It is what the simulation's workers and launcher use; the engine never does.
     """
+    import boto3  # noqa: PLC0415 - no command uses it
+
     session: Any = boto3.Session(
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
@@ -42,7 +48,7 @@ _TO_FETCH = timedelta(minutes=2)
 
 
 class Sessions:
-    """One boto3 session, built when it is first needed and again after `forget()`.
+    """One session, built when it is first needed and again after `forget()`.
 
     Everything that AWS's own tools read is honoured: the AWS_* variables (AWS_ENDPOINT_URL
     included), ~/.aws/config and ~/.aws/credentials. Safe to use from several threads; building
@@ -74,7 +80,7 @@ class Sessions:
         self._limit = TimeLimit(timeout)
         self._fetching = TimeLimit(to_fetch)
         self._lock = threading.RLock()
-        self._session: boto3.Session | None = None
+        self._session: botocore.session.Session | None = None
         self._lasting_key: str | None = None
         self._clients: dict[tuple[str, str | None], Any] = {}
 
@@ -87,7 +93,7 @@ class Sessions:
             key = service, region
             if key not in self._clients:
                 session: Any = self._current()
-                client = session.client(service, region_name=region, config=self._config)
+                client = session.create_client(service, region_name=region, config=self._config)
                 client.meta.events.register("before-parse", check_body)
                 self._clients[key] = self._limit.around(client)
             return self._clients[key]
@@ -103,7 +109,8 @@ class Sessions:
         """The configured region, if any. Raises Credentials when the profile does not exist."""
         try:
             with self._lock:
-                return self._current().region_name
+                region: str | None = self._current().get_config_variable("region")
+                return region
         except boto.BotoCoreError as error:
             raise translate(GET_CALLER_IDENTITY, error) from None
 
@@ -160,17 +167,20 @@ class Sessions:
             return False
         return False
 
-    def _current(self) -> boto3.Session:
+    def _current(self) -> botocore.session.Session:
+        """Raises ProfileNotFound."""
         if self._session is None:
-            core = botocore.session.Session(profile=self._profile)
-            make_lean(core)
-            self._session = boto3.Session(
-                profile_name=self._profile, region_name=self._region, botocore_session=core
-            )
+            session = botocore.session.Session(profile=self._profile)
+            if self._region is not None:
+                session.set_config_variable("region", self._region)
+            models = service_models(session.get_config_variable("data_path"))
+            session.register_component("data_loader", models)
+            make_lean(session)
+            self._session = session
         return self._session
 
 
-def _access_key(session: boto3.Session) -> tuple[str, bool]:
+def _access_key(session: botocore.session.Session) -> tuple[str, bool]:
     """The access key id, and whether it stays the same as long as the session.
 
     Credentials that are renewed are of a class of their own (botocore, RefreshableCredentials).

@@ -8,6 +8,7 @@ from unittest import mock
 import botocore.session
 from botocore.loaders import create_loader
 
+from dcp_engine.aws import session as ours
 from dcp_engine.aws.session import Sessions
 from dcp_engine.simulation.server import SimulatedAws
 
@@ -19,7 +20,10 @@ def models_read_once() -> Iterator[None]:
     They are the same for all, and botocore shares them between the clients of a session too.
     """
     shared = create_loader()
-    with mock.patch.object(botocore.session, "create_loader", lambda *_: shared):
+    with (
+        mock.patch.object(botocore.session, "create_loader", lambda *_: shared),
+        mock.patch.object(ours, "service_models", lambda *_: shared),
+    ):
         yield
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 
 from dcp_engine.aws.cloud import BotoCloud
@@ -151,18 +151,38 @@ def test_credentials_that_never_come_end_the_waiting_and_block_nobody(
 ) -> None:
     keys(monkeypatch)
     source = sessions(to_fetch=timedelta(milliseconds=50))
-    hangs = threading.Event()
+    asked, hangs = threading.Event(), threading.Event()
 
-    def fetch(_: boto3.Session) -> None:
-        hangs.wait(60)
+    def fetch(_: botocore.session.Session) -> None:
+        if not asked.is_set():
+            asked.set()
+            hangs.wait(60)
 
-    monkeypatch.setattr(boto3.Session, "get_credentials", fetch)
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", fetch)
     try:
         with pytest.raises(Transient, match="credential_process"):
             source.key_fingerprint()
         assert source.client("sqs", "us-east-1") is not None
     finally:
         hangs.set()
+
+
+@pytest.mark.parametrize(
+    ("service", "method"),
+    [
+        ("sts", "assume_role"),
+        ("sts", "assume_role_with_web_identity"),
+        ("sso", "get_role_credentials"),
+        ("sso-oidc", "create_token"),
+        ("signin", "create_o_auth2_token"),
+    ],
+)
+def test_what_botocore_calls_to_fetch_credentials_is_there(
+    aws_home: Path, monkeypatch: pytest.MonkeyPatch, service: str, method: str
+) -> None:
+    keys(monkeypatch)
+    session: Any = sessions(region="us-east-1")._current()
+    assert callable(getattr(session.create_client(service), method))
 
 
 @pytest.mark.parametrize("ask", ["region", "key_fingerprint"])
