@@ -17,18 +17,18 @@ def new_manager() -> pluggy.PluginManager:
     return manager
 
 
-def hooks_of(name: str, plugin: object) -> types.ModuleType:
+def hooks_of(name: str, plugin: object, trial: pluggy.PluginManager) -> types.ModuleType:
     """The plugin's hooks alone, so that nothing else of it is looked at or compared later.
 
-    Raises Refused for a version, a hook or an argument that is not ours, and where there is no hook
-    at all: pluggy would leave what it does not know unused, in silence. Raises whatever the plugin
-    does when it is looked at.
+    They are registered with `trial`, a manager that knows of no plugin. Raises Refused for a
+    version, a hook or an argument that is not ours, and where there is no hook at all: pluggy would
+    leave what it does not know unused, in silence. Raises whatever the plugin does when it is
+    looked at.
     """
     _check_version(plugin)
-    trial = new_manager()
     hooks = types.ModuleType(name)
     found: list[tuple[str, str]] = []
-    for attribute in dir(plugin):
+    for attribute in _names(plugin):
         marked = trial.parse_hookimpl_opts(plugin, attribute)
         if marked is None:
             continue
@@ -64,6 +64,15 @@ def hooks_of(name: str, plugin: object) -> types.ModuleType:
         complaints = [_strange_arguments(hook, getattr(hooks, own)) for hook, own in found]
         raise Refused("; ".join(filter(None, complaints)) or " ".join(str(error).split())) from None
     return hooks
+
+
+def _names(plugin: object) -> list[str]:
+    """Of what may be hooks: in a module most is imported, and pluggy is slow to look at each."""
+    if not isinstance(plugin, types.ModuleType):
+        return dir(plugin)
+    there = vars(plugin)
+    # By its own type: a proxy may say that it is of another one, or raise when it is asked.
+    return [n for n in dir(plugin) if not issubclass(type(there.get(n)), type | types.ModuleType)]
 
 
 def _strange_arguments(hook: str, act: Any) -> str | None:

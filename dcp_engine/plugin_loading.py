@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pluggy
 
 from dcp_engine import options as plugin_options
 from dcp_engine.answers import something
@@ -22,6 +23,10 @@ from dcp_engine.plugin_hooks import hooks_of, new_manager
 from dcp_engine.plugin_sources import BUILT_IN, Source, in_file, installed, mark_of
 from dcp_engine.selection import is_path
 from dcp_engine.words import counted
+
+
+class _NoOptions(msgspec.Struct):
+    """Of a plugin without any."""
 
 
 class Loading:
@@ -44,6 +49,7 @@ class Loading:
         self._facts: dict[str, PluginFacts] = {}
         self._marks: dict[str, str | None] = {}
         self._manager = new_manager()
+        self._trial = new_manager()
 
     def take(self, name: str, plugin: object, origin: str) -> None:
         """Register one that is there already; one that does not fit is recorded as failed."""
@@ -186,27 +192,29 @@ class Loading:
         name = source.name
         self._facts[name] = _facts(source, "loaded")
         loaded: list[tuple[types.ModuleType, object]] = []
+        # A third party's has one of its own, since it may come back when others are tried.
+        trial = self._trial if source.origin == BUILT_IN else new_manager()
 
         def load() -> None:
-            hooks = hooks_of(name, _loaded(source))
-            loaded.append((hooks, self._read_options(name, hooks)))
+            hooks = hooks_of(name, _loaded(source), trial)
+            loaded.append((hooks, self._read_options(name, trial)))
 
         # One that comes back too late finds nobody who would register it.
         if self._calls.isolated(name, "load", load) is not None:
             self._facts[name] = _facts(source, "failed")
+            self._trial = new_manager()
             return
+        trial.unregister(name=name)
         ((hooks, options),) = loaded
         self._manager.register(hooks, name)
         self._options[name] = options
 
-    def _read_options(self, name: str, hooks: types.ModuleType) -> object:
+    def _read_options(self, name: str, trial: pluggy.PluginManager) -> object:
         given = plugin_options.Given(
             table=self._tables.get(name, {}),
             variables=plugin_options.variables_of(name, self._facts, self._environ),
             config=self._config,
         )
-        trial = new_manager()
-        trial.register(hooks, name)
         shapes = trial.hook.options()
         if not shapes and given.table and not self._calls.is_third_party(name):
             # Left out for that, one of ours would leave machines or queues behind.
@@ -214,7 +222,7 @@ class Loading:
             return None
         if trial.hook.options.get_hookimpls():
             something(shapes, "options")
-        shape = shapes[0] if shapes else msgspec.defstruct("NoOptions", [])
+        shape = shapes[0] if shapes else _NoOptions
         if not (isinstance(shape, type) and issubclass(shape, msgspec.Struct)):
             raise TypeError(f"options returned {shape!r}, not a type of msgspec.Struct")
         read = plugin_options.read(name, shape, given, self._calls.keep)

@@ -6,7 +6,7 @@ the run ends without.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dcp_engine.errors import (
     AwsError,
@@ -27,7 +27,9 @@ from dcp_engine.hookspecs import (
     waiting,
 )
 from dcp_engine.model import Run
-from dcp_engine.picture import Picture, picture
+
+if TYPE_CHECKING:
+    from dcp_engine.picture import Picture
 
 _NAME: Final = "report"
 # Whatever else of ours is to be told of; the last look alone comes afterwards.
@@ -115,7 +117,9 @@ def _tried_for(context: Context) -> timedelta:
     return timedelta(0) if first is None else context.clock.now() - first
 
 
-def _picture(context: Context) -> Picture:
+def _picture(context: Context) -> "Picture":
+    from dcp_engine.picture import picture  # noqa: PLC0415 - needed once in a run
+
     return picture(
         context.run,
         machines=context.roll(),

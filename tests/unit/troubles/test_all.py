@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dcp_engine.answers import LONGEST_TEXT
-from dcp_engine.builtin.troubles import troubles
 from dcp_engine.builtin.troubles.scene import Dead, Scene
+from dcp_engine.builtin.troubles.survey import troubles
 from dcp_engine.builtin.troubles.table import TABLE
 from dcp_engine.defaults import Settings
 from dcp_engine.model import Cheapest, Machine, Run, State
