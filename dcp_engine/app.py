@@ -215,7 +215,9 @@ class App:
         Raises StoreError where the database cannot be opened.
         """
         from dcp_engine.lookout import Lookout  # noqa: PLC0415
+        from dcp_engine.whole import load_all  # noqa: PLC0415
 
+        load_all()
         lookout = Lookout(
             self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
         )
@@ -240,6 +242,9 @@ class App:
         Raises NoSuchRun, StoreBroken, and StoreUnwritable when the database cannot even be opened,
         after the fleets were stopped as by `tick`.
         """
+        from dcp_engine.whole import load_all  # noqa: PLC0415 - only where it goes on for long
+
+        load_all()
         lease: Lease | None = None
         warned: str | None = None
         try:
