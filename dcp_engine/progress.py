@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from math import floor, sqrt
-from statistics import median_low
 from typing import Final
 
 import msgspec
@@ -106,7 +105,7 @@ def job_time(
         for since, until, each in spans
         if (hands := _hands(known, since, until, of_each=1.0, waiting=True))
     ]
-    middle = median_low(times) if times else _NEVER
+    middle = _middle(times) if times else _NEVER
     if visibility and middle > visibility * _NEAR:
         of_each = _jobs_of_a_machine(known)
         of_machines = [
@@ -114,8 +113,14 @@ def job_time(
             for since, until, each in spans
             if (hands := _hands(known, since, until, of_each=of_each))
         ]
-        middle = max(middle, median_low(of_machines)) if of_machines else middle
+        middle = max(middle, _middle(of_machines)) if of_machines else middle
     return middle if middle < _NEVER else None
+
+
+def _middle(times: Sequence[timedelta]) -> timedelta:
+    from statistics import median_low  # noqa: PLC0415 - slow, and not needed before a job is done
+
+    return median_low(times)
 
 
 def _hands(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from dcp_engine.cli import figures, words
+from dcp_engine.cli import words
 from dcp_engine.cli.terminal import Terminal
 from dcp_engine.status import Status
 
@@ -11,7 +11,7 @@ from dcp_engine.status import Status
 def behind(runs: Iterable[Status], now: datetime) -> str | None:
     """That the clock is behind what is recorded of runs, and by how much; None where it is not."""
     recorded = max((_latest(status) for status in runs), default=now)
-    if not figures.ahead(recorded, now):
+    if not words.ahead(recorded, now):
         return None
     return (
         f"This computer's clock is {words.span(now, recorded)} behind what is recorded: times here "
@@ -27,8 +27,8 @@ def say_clock(out: Terminal, runs: Iterable[Status], now: datetime) -> None:
 
 def lasting(since: datetime, now: datetime) -> str:
     """`for 2 hours`; `since 13:20` where that is to come by this computer's clock."""
-    if figures.ahead(since, now):
-        return f"since {figures.near(since, now)}"
+    if words.ahead(since, now):
+        return f"since {words.near(since, now)}"
     return f"for {words.span(since, now)}"
 
 

@@ -4,6 +4,7 @@ A plugin may have started threads, and Python waits for them before a process en
 need be; so it does for a pool of `concurrent.futures` whatever the kind of its threads.
 """
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,9 +34,12 @@ class Departure:
     def begin(self, code: object) -> None:
         """End the process with this exit code soon, whatever a plugin has left running in it.
 
-        Everything of ours has been written and closed by now.
+        Everything of ours has been written and closed by now, so none of it is taken apart piece by
+        piece: its memory goes back with the process. What somebody else's plugin has may write
+        something down when it is collected, and then all goes the usual way.
         """
         if self._app is None or not self._app.has_third_party:
+            gc.freeze()
             return
         import threading  # noqa: PLC0415
 

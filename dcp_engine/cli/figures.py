@@ -1,17 +1,15 @@
 """How far a run has come, what it costs and how its machines do, as people read it."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from dcp_engine.cli.words import ahead, near
 from dcp_engine.headcount import Headcount
 from dcp_engine.model import Observation, Run
 from dcp_engine.money import Money
 from dcp_engine.progress import Progress
 from dcp_engine.words import counted
-
-CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""By less the clocks of two computers may differ."""
 
 UNKNOWN: Final = "not known yet"
 
@@ -143,11 +141,6 @@ def soon(run: Run, now: datetime) -> list[str]:
     ]
 
 
-def ahead(at: datetime, now: datetime) -> bool:
-    """Whether what has been is still to come by a clock, by more than clocks may differ."""
-    return at - now > CLOCKS_DIFFER
-
-
 def until(at: datetime, now: datetime) -> str:
     """How long it is to a moment: `in 4 minutes`."""
     from humanize import naturaldelta  # noqa: PLC0415 - slow, and not every command needs it
@@ -157,16 +150,6 @@ def until(at: datetime, now: datetime) -> str:
 
 def _at(at: datetime, now: datetime) -> str:
     return f"at {near(at, now)}"
-
-
-def near(at: datetime, now: datetime) -> str:
-    """A moment that is not far: the hour, and the day where that is another one."""
-    local, today = at.astimezone(), now.astimezone()
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
-    if abs(local - today) < timedelta(days=6):
-        return f"{local:%a %H:%M}"
-    return f"{local:%Y-%m-%d %H:%M}"
 
 
 def _rate(rate: float) -> str:

@@ -1,5 +1,6 @@
 """`dcp-engine`: its commands, and the one place where failures become words and exit codes."""
 
+import gc
 from typing import Final
 
 import click
@@ -45,6 +46,9 @@ COMMANDS: Final = {
     "completion": ("dcp_engine.cli.completion:completion", "Set up completion in your shell."),
 }
 
+# These are over before there could be any garbage worth looking for.
+BRIEF: Final = frozenset({"tick", "status", "list", "history"})
+
 DEFECT: Final = """
 This is a defect of dcp-engine; please report the lines above. The run is safe: what is decided is
 in the database, and the next look at the run goes on from there. But nobody watches it until then:
@@ -54,9 +58,17 @@ in the database, and the next look at the run goes on from there. But nobody wat
 class Root(LazyGroup):
     """The group of all commands."""
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if cmd_name not in BRIEF:
+            # `main` turned it off.
+            gc.enable()
+        return command
+
     def added(self, ctx: click.Context, name: str) -> click.Command | None:
         from dcp_engine.cli.added import added_command  # noqa: PLC0415 - imports every plugin
 
+        gc.enable()
         return added_command(ctx, name, COMMANDS)
 
     def invoke(self, ctx: click.Context) -> None:

@@ -1,5 +1,6 @@
 """`dcp-engine status`."""
 
+import gc
 from datetime import datetime, timedelta
 
 import click
@@ -73,6 +74,7 @@ def status(
     if watching:
         from dcp_engine.cli.status_watch import watch_all, watch_one  # noqa: PLC0415 - seldom needed
 
+        gc.enable()
         if app_name is None:
             watch_all(ctx, app, every, plain=plain)
         else:

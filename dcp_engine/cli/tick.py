@@ -1,5 +1,6 @@
 """`dcp-engine tick`: what cron calls, so every line it prints is a mail."""
 
+import gc
 import traceback
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
             "the right one with --db or the variable DCP_ENGINE_DB. What runs on AWS goes on "
             "running and billing."
         )
-    others = len(names) > 1
+    if others := len(names) > 1:
+        gc.enable()
     codes = [
         _say(app, out, name, report, others=others) for name, report in app.tick_all(names).items()
     ]

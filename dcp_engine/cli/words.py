@@ -8,6 +8,9 @@ from dcp_engine.model import UNKNOWN
 from dcp_engine.words import counted
 from dcp_engine.words import ending as ending  # noqa: PLC0414 - to be had here with its like
 
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""By less the clocks of two computers may differ."""
+
 _FLEET_STATES: Final[Mapping[str | None, str]] = {
     None: "not seen yet",
     "submitted": "submitted, AWS is checking it",
@@ -66,6 +69,21 @@ def span(start: datetime, end: datetime) -> str:
     import humanize  # noqa: PLC0415 - slow, and not every command needs it
 
     return humanize.naturaldelta(max(end - start, timedelta(0)))
+
+
+def ahead(at: datetime, now: datetime) -> bool:
+    """Whether what has been is still to come by a clock, by more than clocks may differ."""
+    return at - now > CLOCKS_DIFFER
+
+
+def near(at: datetime, now: datetime) -> str:
+    """A moment that is not far: the hour, and the day where that is another one."""
+    local, today = at.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if abs(local - today) < timedelta(days=6):
+        return f"{local:%a %H:%M}"
+    return f"{local:%Y-%m-%d %H:%M}"
 
 
 def jobs(visible: int | None, in_flight: int | None, delayed: int | None) -> str:

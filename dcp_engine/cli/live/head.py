@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from dcp_engine.cli import figures, words
+from dcp_engine.cli import words
 from dcp_engine.cli.clock_behind import behind, lasting
 from dcp_engine.cli.leaving import MAY_BILL, left_running
 from dcp_engine.cli.live.paper import QUIET, Paper, Section, Way, wrapped
@@ -140,11 +140,11 @@ def _looked(status: Status, now: datetime, paper: Paper) -> list[str]:
     if status.state is State.EXPORTED:
         return [f"ended {words.since(status.state_since, now)}"]
     last, due = status.last_tick_at, status.next_tick_at
-    wrong = last is not None and figures.ahead(last, now)
+    wrong = last is not None and words.ahead(last, now)
     if last is None:
         seen = "not looked at yet"
     elif wrong:
-        seen = f"looked at {figures.near(last, now)}"
+        seen = f"looked at {words.near(last, now)}"
     else:
         seen = f"looked at {words.span(last, now)} ago"
     if due is not None and due > now and not wrong:
@@ -174,7 +174,7 @@ def _wrong(
     for problem in status.problems:
         lasts = lasting(problem.since, now)
         lead = f"PROBLEM {problem.name} {lasts}"
-        since = f" (since {figures.near(problem.since, now)})"
+        since = f" (since {words.near(problem.since, now)})"
         lead += since if lasts.startswith("for") and len(lead + since) <= paper.width else ""
         yield lead, problem.text, problem.advice
     if status.state is not State.EXPORTED:

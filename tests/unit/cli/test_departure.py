@@ -77,6 +77,40 @@ def test_what_a_plugin_leaves_running_does_not_keep_the_process(tmp_path: Path, 
     assert done.stdout.startswith("theirs  NOT TOLD: ValueError('no')")
 
 
+def test_what_a_plugin_has_not_written_yet_is_written(tmp_path: Path) -> None:
+    """Python closes such a file only when it collects what refers to itself, at the very end."""
+    file = tmp_path / "file"
+    does = f"""
+class Kept:
+    pass
+kept = Kept()
+kept.itself = kept
+kept.file = open({str(file)!r}, "w")
+kept.file.write("written")
+sys.modules["kept"] = kept
+"""
+    assert run(tmp_path / "a", does).returncode == 0
+    assert file.read_text() == "written"
+
+
+def test_a_process_without_anybody_else_s_plugins_ends_in_order(tmp_path: Path) -> None:
+    code = (
+        "import atexit\n"
+        "atexit.register(lambda: print('at the end'))\n"
+        "from dcp_engine.cli import main\n"
+        "main()\n"
+    )
+    for path in ("missing.db", "missing, too.db"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "list", "--json", "--db", str(tmp_path / path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "[]\nat the end\n", "")
+
+
 def test_what_is_soon_done_is_waited_for(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     does = f"""

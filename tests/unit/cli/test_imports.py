@@ -17,6 +17,7 @@ SLOW = {
     "humanize",
     "tenacity",
     "psutil",
+    "statistics",
     "transitions",
     "dcp_engine.plugins",
     "dcp_engine.builtin",
