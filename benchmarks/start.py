@@ -15,13 +15,14 @@ _COMMAND = (str(Path(sys.executable).with_name("dcp-engine")),)
 _CLICK = (sys.executable, "-c", "import click")
 _BARE = f"""
 import boto3
-queue = boto3.client("sqs").get_queue_url(QueueName="{queue_of("Exp0")}")["QueueUrl"]
-boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+sqs = boto3.client("sqs")
+queue = sqs.get_queue_url(QueueName="{queue_of("Exp0")}")["QueueUrl"]
+sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
 """
 
 
 def measure(*, rounds: int) -> list[Figure]:
-    """Each command `rounds` times by turns; the least CPU time of each counts."""
+    """Each command `rounds` times; the least CPU time of each counts."""
     with TemporaryDirectory() as folder, StubProcess(latency=0) as stub:
         database = Path(folder) / "runs.db"
         fill(database, 1)
@@ -36,10 +37,12 @@ def measure(*, rounds: int) -> list[Figure]:
         }
         # What is due only now and then is done once before.
         cpu_of(commands["tick"], environment)
-        taken = {
-            name: [cpu_of(c, environment) for _ in range(rounds)] for name, c in commands.items()
-        }
-    least = {name: min(seconds) for name, seconds in taken.items()}
+        # By turns, since a computer may be busier at one time than at another.
+        taken = [
+            {name: cpu_of(command, environment) for name, command in commands.items()}
+            for _ in range(rounds)
+        ]
+    least = {name: min(one[name] for one in taken) for name in commands}
     return [
         *(
             _ratio(
