@@ -109,9 +109,9 @@ def test_what_was_not_sent_in_time_is_not_sent_any_more(
 
     # The second one is made only when the first one's thread has come to its end.
     assert ends(asked_again)
-    assert [r.params["QueueUrl"][-9:] for r in aws.requests.matching("sqs:DeleteQueue")] == [
+    assert {r.params["QueueUrl"][-9:] for r in aws.requests.matching("sqs:DeleteQueue")} == {
         "Exp2Queue"
-    ]
+    }
 
 
 def test_tries_that_follow_each_other_share_a_thread() -> None:
@@ -132,16 +132,21 @@ def test_a_try_that_was_left_behind_holds_up_none_that_follow(gate: threading.Ev
 
     with pytest.raises(TimeIsUp):
         limit.run(op.GET_QUEUE_URL, hang)
-    after = limit.run(op.GET_QUEUE_URL, threading.get_ident)
-    assert [after] != stuck
+    assert limit.run(op.GET_QUEUE_URL, threading.get_ident) not in stuck
     gate.set()
 
     # Come back, it is as good as any other, and what it brought is nobody's.
-    def of_two_at_once() -> set[int]:
+    def of_several_at_once(number: int) -> set[int]:
         here = threading.get_ident
-        return {*limit.run(op.GET_QUEUE_URL, lambda: (here(), limit.run(op.GET_QUEUE_URL, here)))}
+        if number == 1:
+            return {limit.run(op.GET_QUEUE_URL, here)}
+        found: set[int] = limit.run(
+            op.GET_QUEUE_URL, lambda: {here(), *of_several_at_once(number - 1)}
+        )
+        return found
 
-    assert ends(lambda: of_two_at_once() == {after, *stuck})
+    # While it is coming back one more may be begun in its place.
+    assert ends(lambda: stuck[0] in of_several_at_once(3))
 
 
 def test_a_thread_that_nobody_needs_ends_and_the_next_try_is_made_all_the_same() -> None:
