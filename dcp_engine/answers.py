@@ -18,7 +18,7 @@ from dcp_engine.series import RUN, Sample
 
 OF_THE_ENGINE: Final[Mapping[str, frozenset[str]]] = {
     "teardown_steps": frozenset({"fleets", "last-look", "logs"}),
-    "duties": frozenset({"look-at-fleets", "record-identities", "thin-numbers"}),
+    "duties": frozenset({"call-the-roll", "look-at-fleets", "record-identities", "thin-numbers"}),
 }
 """By hook, the names that no plugin can have: the engine's own steps, and its own schedules."""
 
@@ -210,6 +210,7 @@ def _duty(item: Any, clean: Clean) -> Duty:
         every=_span(item.every, f"every of the duty {name}"),
         run=_function(item.run),
         first_after=_span(item.first_after, f"first_after of the duty {name}"),
+        needs_roll=bool(item.needs_roll),
     )
 
 

@@ -37,6 +37,20 @@ class Claims:
         """Whether another store drives the run, as its fleets were last seen."""
         return self._another(self._drive.run) is not None
 
+    def content(self, facts: Mapping[str, FleetFacts | None]) -> bool:
+        """Whether `keep` would change nothing, were the fleets as AWS says here.
+
+        A mark is not renewed on the word of an answer that is a minute old: another computer may
+        have taken the run over since.
+        """
+        if self._drive.run.taking_over is not None:
+            return False
+        if another_driver(facts, self._store) is not None:
+            return True
+        driven = [fact for fact in facts.values() if fact is not None and fact.state in _DRIVEN]
+        marks = [(tag_of(fact.tags, fact.observed_at), fact.observed_at) for fact in driven]
+        return all(mark is not None and not mark.due(at) for mark, at in marks)
+
     def keep(self, at: datetime) -> None:
         """After a look at the fleets: step back, or see that they carry our mark.
 
@@ -86,7 +100,7 @@ class Claims:
             if fleet.driver != self._store or fleet.driven_until is None:
                 continue
             mark = DriverTag(store=self._store, until=fleet.driven_until)
-            # A mark that stays lapses by itself within the hour.
+            # A mark that stays lapses by itself.
             with suppress(AwsError):
                 self._aws.capacity.disclaim([fleet.id], str(mark))
 

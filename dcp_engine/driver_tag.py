@@ -12,8 +12,11 @@ from typing import Final
 import msgspec
 
 KEY: Final = "dcp-engine:driver"
-VALIDITY: Final = timedelta(hours=1)
-"""How long a mark holds; it is renewed when less than half of this is left."""
+VALIDITY: Final = timedelta(minutes=90)
+"""How long a mark holds; it is renewed when less than a third of this is left.
+
+Looks at the fleets are ten minutes apart, so two may fail in a row before it lapses.
+"""
 
 
 class DriverTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ class DriverTag(msgspec.Struct, frozen=True, kw_only=True):
 
     def due(self, at: datetime) -> bool:
         """Whether it is time to renew it."""
-        return self.until - at < VALIDITY / 2
+        return self.until - at < VALIDITY / 3
 
 
 def tag_of(tags: Mapping[str, str], at: datetime) -> DriverTag | None:

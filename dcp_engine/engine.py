@@ -89,6 +89,9 @@ class Engine:
         self._is_dead = is_dead
         self._machine = RunMachine()
         self._duties = plugins.duties(settings)
+        self._go_by_machines = frozenset[State]().union(
+            *(owned.item.states for owned in self._duties if owned.item.needs_roll)
+        )
         steps = plugins.teardown_steps(settings)
         strangers = [owned.item.name for owned in steps if owned.third_party]
         self._steps = (
@@ -205,7 +208,14 @@ class Engine:
     def _pass(
         self, drive: Drive, aws: Aws, mover: Mover, teardown: Teardown, claims: Claims
     ) -> None:
-        watch = Watch(drive, aws, self._clock, self._settings)
+        watch = Watch(
+            drive,
+            aws,
+            self._clock,
+            self._settings,
+            every_machine=drive.run.state in self._go_by_machines,
+            content=claims.content,
+        )
 
         def after_look(at: datetime) -> None:
             claims.keep(at)

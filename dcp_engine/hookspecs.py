@@ -139,6 +139,9 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
     registration it is due for the first time. If `run` raises, the failure is recorded and named,
     and it is tried again with a growing pause. A third party's duty is left behind after a minute,
     and once it has failed ten times on end it is suspended: tried only once a day.
+
+    `needs_roll` is whether it goes by what `Context.roll` tells of each machine. Where no duty
+    does, EC2 is asked for each of them only when their number changes, and once an hour.
     """
 
     name: str
@@ -146,6 +149,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
     every: timedelta
     run: Callable[[Context], DutyResult | None]
     first_after: timedelta = timedelta(0)
+    needs_roll: bool = True
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,11 @@ class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of DescribeSpotFleetRequests. Capacities in weighted units."""
+    """One entry of DescribeSpotFleetRequests. Capacities in weighted units.
+
+    `observed_at` is when AWS said so, by its own clock, and `age` how long ago that was when it was
+    handed out: another run may have asked.
+    """
 
     id: str
     state: str
@@ -48,6 +52,7 @@ class FleetFacts(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: datetime | None = None
     tags: Mapping[str, str] = {}
     observed_at: datetime
+    age: timedelta = timedelta(0)
 
 
 class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,7 +209,16 @@ class Capacity(Protocol):
     """The run's spot fleets."""
 
     def describe(self, ids: Sequence[str]) -> Mapping[str, FleetFacts | None]:
-        """What each is; None for one that AWS does not know."""
+        """What each is now; None for one that AWS does not know."""
+
+    def lately(self, ids: Sequence[str]) -> Mapping[str, FleetFacts | None]:
+        """What each is, or was within the last minute when another run asked after it.
+
+        Never for what is about to be changed, or stopped: see `describe`.
+        """
+
+    def told(self, ids: Sequence[str]) -> Mapping[str, FleetFacts] | None:
+        """The same without asking anything; None where it is not known of all of them."""
 
     def machines(self, fleet_id: str) -> tuple[str, ...]:
         """The instance ids that are active in it, all pages. Raises Missing."""
@@ -456,6 +470,9 @@ class Cloud(Protocol):
         retry of one; it raises when the driver may not change anything any more. `meter` counts
         what is asked.
         """
+
+    def expect(self, runs: Iterable[Run]) -> None:
+        """These runs will be looked at by this process: one question may be for all of them."""
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

@@ -4,13 +4,14 @@ An answer that could not be had is a problem in words and changes nothing else: 
 empty, and not gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
 from msgspec.structs import replace
 
 from dcp_engine import fleet_problems, series
+from dcp_engine.census import Census
 from dcp_engine.clock import Clock
 from dcp_engine.defaults import Settings
 from dcp_engine.drive import Drive
@@ -27,13 +28,11 @@ from dcp_engine.model import (
     for_a_person,
     with_fleet,
 )
-from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, MachineFacts, QueueFacts, ServiceFacts
-from dcp_engine.roll import called
+from dcp_engine.ports import Aws, FleetFacts, FleetTrouble, QueueFacts, ServiceFacts
 from dcp_engine.series import Sample
 
 # How far back the fleet's own words are looked for: what hindered it yesterday is over.
 _RECENT = timedelta(hours=1)
-_UP = frozenset({"pending", "running"})
 
 
 class QueueSeen(Enum):
@@ -47,11 +46,26 @@ class QueueSeen(Enum):
 class Watch:
     """One look at one run's resources."""
 
-    def __init__(self, drive: Drive, aws: Aws, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        drive: Drive,
+        aws: Aws,
+        clock: Clock,
+        settings: Settings,
+        *,
+        every_machine: bool,
+        content: Callable[[Mapping[str, FleetFacts | None]], bool],
+    ) -> None:
+        """With `every_machine` each is asked for at every look, since somebody goes by that.
+
+        `content` is whether nothing would be changed in AWS because of how the fleets are.
+        """
         self._drive = drive
         self._aws = aws
         self._clock = clock
         self._settings = settings
+        self._content = content
+        self._census = Census(drive, aws, clock, every_look=every_machine)
         self.looked_at: datetime | None = None
         """When AWS answered the last look at the fleets, by its own clock."""
 
@@ -106,20 +120,15 @@ class Watch:
         except AwsError:
             return None
 
-    def look_at_fleets(self, *, why_late: bool = False) -> bool:
+    def look_at_fleets(self, *, why_late: bool = False, shared: bool = False) -> bool:
         """Describe every fleet and its machines; with `why_late` read its errors too.
 
-        Returns whether that could be done. Raises Credentials, OutOfTime.
+        With `shared` what another run's look has just brought is taken, where there is that and
+        nothing would be changed because of it. Returns whether that could be done. Raises
+        Credentials, OutOfTime.
         """
-        run = self._drive.run
         try:
-            facts = self._aws.capacity.describe(run.fleet_ids)
-            shown = self._shown()
-            active = {
-                fleet_id: self._active(fleet_id, shown)
-                for fleet_id, fact in facts.items()
-                if fact is not None
-            }
+            return self._look(self._described(shared), why_late)
         except (Credentials, OutOfTime):
             raise
         except AwsError as error:
@@ -130,12 +139,41 @@ class Watch:
                 error,
             )
             return False
-        idle = [fleet for fleet in run.fleets if facts.get(fleet.id) and not active[fleet.id]]
+
+    def look_along(self) -> bool:
+        """Look with what another run's look has just brought, where there is that.
+
+        Returns whether there was a look. Raises Credentials, OutOfTime.
+        """
+        facts = self._aws.capacity.told(self._drive.run.fleet_ids)
+        if facts is None or not self._content(facts):
+            return False
+        try:
+            return self._look(facts, why_late=False)
+        except (Credentials, OutOfTime):
+            raise
+        except AwsError:
+            # It would not have been time for it yet.
+            return False
+
+    def _described(self, shared: bool) -> Mapping[str, FleetFacts | None]:
+        ids = self._drive.run.fleet_ids
+        if shared:
+            facts = self._aws.capacity.lately(ids)
+            if self._content(facts) or all(fact is None or not fact.age for fact in facts.values()):
+                return facts
+        return self._aws.capacity.describe(ids)
+
+    def _look(self, facts: Mapping[str, FleetFacts | None], why_late: bool) -> bool:
+        """Look at the machines of the fleets, which were described. Raises AwsError."""
+        run = self._drive.run
+        asked_at = self._clock.now()
+        machines = self._census.take(facts)
+        idle = [fleet for fleet in run.fleets if facts.get(fleet.id) and not machines[fleet.id]]
         troubles, untold = self._troubles(idle) if why_late else ((), None)
-        if shown is not None:
-            self._call_the_roll(shown, {i: f for f, ids in active.items() for i in ids})
         now = self._clock.now()
-        self.looked_at = max((fact.observed_at for fact in facts.values() if fact), default=now)
+        known = [fact for fact in facts.values() if fact is not None]
+        self.looked_at = max((fact.observed_at for fact in known), default=now)
         events = []
         for fleet in run.fleets:
             fact = facts.get(fleet.id)
@@ -152,17 +190,17 @@ class Watch:
         def looked(run: Run) -> Run:
             for fleet in run.fleets:
                 fact = facts.get(fleet.id)
-                machines = len(active.get(fleet.id, ()))
-                run = with_fleet(run, _looked(fleet, fact, machines, now))
-            up = run.active_machines
+                up = machines.get(fleet.id, 0)
+                run = with_fleet(run, _looked(fleet, fact, up, _moment(fact, asked_at)))
             since = run.no_machine_since
             return replace(
                 run,
-                machines_seen=run.machines_seen or any(active.values()),
-                no_machine_since=(since or now) if up == 0 else None,
+                machines_seen=run.machines_seen or any(machines.values()),
+                no_machine_since=(since or now) if run.active_machines == 0 else None,
             )
 
-        run = self._drive.commit(looked, events=events, samples=_of_fleets(facts, active, now))
+        samples = _of_fleets(known, sum(machines.values()), asked_at)
+        run = self._drive.commit(looked, events=events, samples=samples)
         self._drive.problems(
             {
                 "fleet-unreadable": None,
@@ -186,38 +224,6 @@ class Watch:
             raise
         except AwsError as error:
             return (), error
-
-    def _shown(self) -> Sequence[MachineFacts] | None:
-        """The fleets' machines as EC2 shows them, None where it does not."""
-        try:
-            return self._aws.machines.facts(self._drive.run.fleet_ids)
-        except (Credentials, OutOfTime):
-            raise
-        except AwsError:
-            return None
-
-    def _active(self, fleet_id: str, shown: Sequence[MachineFacts] | None) -> Sequence[str]:
-        """The machines of a fleet that are up.
-
-        The fleet's own list is asked for where EC2 does not show what is known to be up, or shows
-        none that is: that there is none must not be believed of one answer.
-        """
-        found = {one.id: one for one in shown or () if one.fleet_id == fleet_id}
-        alive = [one.id for one in found.values() if one.state in _UP]
-        known = (m for m in self._drive.machines if m.fleet_id == fleet_id and m.ended_at is None)
-        if alive and all(machine.instance_id in found for machine in known):
-            return alive
-        return self._aws.capacity.machines(fleet_id)
-
-    def _call_the_roll(self, shown: Sequence[MachineFacts], active: Mapping[str, str]) -> None:
-        """Bring what is known of the machines up to date; `active` is instance id → fleet id.
-
-        What is recorded as the run's may be ended by its id, so a machine is only when EC2's own
-        tag gives it to one of the fleets: a fleet's list alone is not believed. One that cannot be
-        confirmed now is when it is seen again, and the teardown looks for them all by that tag.
-        """
-        known = {machine.instance_id: machine for machine in self._drive.machines}
-        self._drive.note_machines(called(known, shown, active, self._clock.now()))
 
     def record_identities(self) -> bool:
         """Write down what tells the service and the task definitions from later namesakes.
@@ -305,18 +311,20 @@ def _of_queue(reading: Reading) -> Sample:
     )
 
 
-def _of_fleets(
-    facts: Mapping[str, FleetFacts | None], active: Mapping[str, Sequence[str]], now: datetime
-) -> list[Sample]:
-    known = [fact for fact in facts.values() if fact is not None]
+def _moment(fact: FleetFacts | None, now: datetime) -> datetime:
+    """When AWS said so, by this computer's clock."""
+    return now if fact is None else now - fact.age
+
+
+def _of_fleets(known: Sequence[FleetFacts], machines: int, now: datetime) -> list[Sample]:
     if not known:
         return []
     values: dict[str, float] = {
         series.TARGET: sum(fact.target for fact in known),
         series.FULFILLED: sum(fact.fulfilled for fact in known),
-        series.MACHINES: sum(map(len, active.values())),
+        series.MACHINES: machines,
     }
-    return [Sample(at=now, values=values)]
+    return [Sample(at=min(_moment(fact, now) for fact in known), values=values)]
 
 
 def _counted(run: Run, facts: QueueFacts, settings: Settings) -> Run:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dcp_engine import words
+from dcp_engine.census import steady
 from dcp_engine.clock import Clock
 from dcp_engine.decide import Decision, decide, orphans_possible
 from dcp_engine.defaults import Settings
@@ -19,6 +20,7 @@ _LOOK = "look-at-fleets"
 _IDENTIFY = "record-identities"
 _THIN = "thin-numbers"
 _THIN_EVERY = timedelta(hours=1)
+_IDENTITIES_LAST = timedelta(hours=6)
 
 
 class Watching:
@@ -121,16 +123,35 @@ class Watching:
         coming = not run.active_machines and any(
             fleet.live or fleet.observed_at is None for fleet in run.fleets
         )
-        if now or coming or self._due(_LOOK, self._settings.downscale_interval):
+        every = self._settings.downscale_interval
+        if now or coming:
             seen = self._watch.look_at_fleets(why_late=coming)
-            self._looked(_LOOK, seen)
-            if seen and self._watch.looked_at is not None:
-                self._after_look(self._watch.looked_at)
-        if self._due(_IDENTIFY, self._settings.alarm_sweep_interval):
+        elif self._due(_LOOK, every):
+            seen = self._watch.look_at_fleets(shared=True)
+        else:
+            # So the runs of one process come to look together, with one question for all.
+            seen = self._due(_LOOK, every / 2) and self._watch.look_along()
+        self._looked(_LOOK, seen)
+        if seen and self._watch.looked_at is not None:
+            self._after_look(self._watch.looked_at)
+        if self._due(_IDENTIFY, self._identify_every):
             self._looked(_IDENTIFY, self._watch.record_identities())
         if self._due(_THIN, _THIN_EVERY):
             self._drive.thin()
             self._looked(_THIN, succeeded=True)
+
+    @property
+    def _identify_every(self) -> timedelta:
+        """A fleet that came means that the cluster was started again, with what it made for that.
+
+        Else nothing of the run's comes while it works; and when its end is near it is looked again.
+        """
+        run = self._drive.run
+        record = run.duty(_IDENTIFY)
+        since = record.last_at if record else None
+        if since is None or any(fleet.added_at > since for fleet in run.fleets):
+            return timedelta(0)
+        return _IDENTITIES_LAST if steady(run) else self._settings.alarm_sweep_interval
 
     def _due(self, name: str, every: timedelta) -> bool:
         record = self._drive.run.duty(name)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ from dcp_engine.aws.restraint import Restraints
 from dcp_engine.aws.session import Sessions
 from dcp_engine.aws.sqs import SqsQueue
 from dcp_engine.aws.sts import Accounts, StsIdentity
+from dcp_engine.aws.together import Fleets, Together
 from dcp_engine.clock import Clock
 from dcp_engine.crash import CrashPoint, no_crash
 from dcp_engine.defaults import Settings
 from dcp_engine.meter import Meter
-from dcp_engine.model import Run
+from dcp_engine.model import UNKNOWN, Run
 
 if TYPE_CHECKING:
     from dcp_engine.aws.access import AwsAccess
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from dcp_engine.aws.metrics import CloudWatchMetrics
     from dcp_engine.aws.s3 import S3Bucket
     from dcp_engine.aws.spot import SpotCapacity
+
+# An answer that another run's look has brought is taken for one's own no longer than this.
+_FRESH = timedelta(minutes=1)
 
 
 class BotoCloud:
@@ -53,6 +58,15 @@ class BotoCloud:
         self._crash = crash
         self._end_unjoined = settings.end_unjoined
         self._queue_urls: dict[tuple[str, str, str], str] = {}
+        # A run looks at its fleets every `downscale_interval`, and takes another's answer from half
+        # of that on: so what it takes is never older than what it has.
+        looks = settings.downscale_interval
+        self._together = Together(
+            clock,
+            fresh=min(_FRESH, settings.poll_interval, looks / 2),
+            lasting=2 * (looks + settings.poll_interval),
+            patience=settings.request_timeout,
+        )
 
     @property
     def region(self) -> str | None:
@@ -85,11 +99,29 @@ class BotoCloud:
             restraint=self._restraints.at(run().account, run().region),
         )
         identity = StsIdentity(edge, self._sessions.key_fingerprint, self._accounts)
-        return BotoAws(edge, run, identity, self._queue_urls)
+        return BotoAws(edge, run, identity, self._queue_urls, lambda: self._shared(run()))
+
+    def expect(self, runs: Iterable[Run]) -> None:
+        """These runs will be looked at by this process: one question may be for all of them."""
+        for run in runs:
+            shared = self._shared(run)
+            if shared is not None and run.state.watches:
+                shared.expect(
+                    fleet.id
+                    for fleet in run.fleets
+                    if fleet.observed_at is not None and fleet.state not in {"gone", UNKNOWN}
+                )
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""
         self._sessions.forget()
+        self._together.forget()
+
+    def _shared(self, run: Run) -> Fleets | None:
+        """What this process knows of the fleets there; nothing before the account was checked."""
+        if run.key_checked is None:
+            return None
+        return self._together.at(run.account, run.region, run.key_checked)
 
     def login_command(self) -> str:
         """The command that renews the credentials in use, for the person to type."""
@@ -109,11 +141,14 @@ class BotoAws:
         run: Callable[[], Run],
         identity: StsIdentity,
         queue_urls: dict[tuple[str, str, str], str],
+        shared: Callable[[], Fleets | None] = lambda: None,
     ) -> None:
+        """`shared` gives what the runs of this process know of their fleets together."""
         self._edge = edge
         self._run = run
         self._identity = identity
         self._queue_urls = queue_urls
+        self._shared = shared
 
     @property
     def identity(self) -> StsIdentity:
@@ -130,7 +165,7 @@ class BotoAws:
         """The run's fleets."""
         from dcp_engine.aws.spot import SpotCapacity  # noqa: PLC0415 - see the class
 
-        return SpotCapacity(self._edge)
+        return SpotCapacity(self._edge, self._shared)
 
     @cached_property
     def machines(self) -> "Ec2Machines":

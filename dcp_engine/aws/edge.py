@@ -64,6 +64,11 @@ class Edge:
         self._meter = meter or Meter()
         self._restraint = restraint or Restraint(clock)
 
+    @property
+    def deadline(self) -> float:
+        """The moment of the stopwatch after which nothing more is asked."""
+        return self._deadline
+
     def call(
         self, operation: Operation, *, about: Mapping[str, str] | None = None, **params: Any
     ) -> dict[str, Any]:

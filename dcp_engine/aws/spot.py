@@ -1,6 +1,7 @@
 """The run's spot fleets, on Amazon EC2."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,16 @@ from dcp_engine.aws.answer import Answer, utc
 from dcp_engine.aws.batches import batches
 from dcp_engine.aws.edge import Edge
 from dcp_engine.aws.taxonomy import unreadable
-from dcp_engine.errors import Busy, Invalid, Missing
+from dcp_engine.aws.together import MOST, Fleets
+from dcp_engine.errors import (
+    AwsError,
+    Busy,
+    Credentials,
+    Denied,
+    Invalid,
+    Missing,
+    OutOfTime,
+)
 from dcp_engine.model import Cancelled
 from dcp_engine.ports import FleetFacts, FleetTrouble, SpotPrice
 
@@ -33,20 +43,30 @@ _HINDRANCES = frozenset(
 class SpotCapacity:
     """`Capacity` by Amazon EC2 Spot Fleet."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, shared: Callable[[], Fleets | None] = lambda: None) -> None:
+        """`shared` gives what the runs of this process know together, None where they do not."""
         self._edge = edge
+        self._shared = shared
 
     def describe(self, ids: Sequence[str]) -> Mapping[str, FleetFacts | None]:
         """What each fleet is, None for one that AWS does not know (it forgets after 48 hours)."""
-        wanted = list(dict.fromkeys(ids))
-        if not wanted:
-            return {}
-        try:
-            found = self._describe(wanted)
-        except Missing:
-            # One unknown id fails the whole call, so each is asked for by itself.
-            return {fleet_id: self._describe_one(fleet_id) for fleet_id in wanted}
-        return {fleet_id: found.get(fleet_id) for fleet_id in wanted}
+        return {
+            fleet_id: facts
+            for batch in batches(list(dict.fromkeys(ids)), MOST)
+            for fleet_id, facts in self._found(batch).items()
+        }
+
+    def lately(self, ids: Sequence[str]) -> Mapping[str, FleetFacts | None]:
+        """What each is, or was within the last minute when another run asked after it."""
+        wanted, shared = list(dict.fromkeys(ids)), self._shared()
+        if shared is None or not wanted or len(wanted) > MOST:
+            return self.describe(wanted)
+        return shared.ask(wanted, self._with_others, until=self._edge.deadline)
+
+    def told(self, ids: Sequence[str]) -> Mapping[str, FleetFacts] | None:
+        """The same without asking anything; None where it is not known of all of them."""
+        shared = self._shared()
+        return shared.told(ids) if shared is not None and ids else None
 
     def machines(self, fleet_id: str) -> tuple[str, ...]:
         """The instance ids that are active in it. Raises Missing."""
@@ -138,7 +158,8 @@ class SpotCapacity:
                 raise answer.unreadable("it does not say that the fleet was modified")
             return first_seen[0], target
 
-        return self._edge.retry(attempt)
+        with self._changing([fleet_id]):
+            return self._edge.retry(attempt)
 
     def cancel(self, ids: Sequence[str]) -> Mapping[str, Cancelled]:
         """Cancel the fleets and terminate their machines; each id's own answer.
@@ -148,16 +169,17 @@ class SpotCapacity:
         """
         wanted = list(dict.fromkeys(ids))
         outcome: dict[str, Cancelled] = {}
-        for batch in batches(wanted, _MOST_CANCELLED):
-            try:
-                outcome.update(self._cancel(batch))
-            except (Missing, Invalid) as error:
-                if len(batch) == 1:
-                    if isinstance(error, Invalid):
-                        raise
-                    outcome[batch[0]] = Cancelled.UNKNOWN
-                else:
-                    outcome.update(self._cancel_singly(batch))
+        with self._changing(wanted):
+            for batch in batches(wanted, _MOST_CANCELLED):
+                try:
+                    outcome.update(self._cancel(batch))
+                except (Missing, Invalid) as error:
+                    if len(batch) == 1:
+                        if isinstance(error, Invalid):
+                            raise
+                        outcome[batch[0]] = Cancelled.UNKNOWN
+                    else:
+                        outcome.update(self._cancel_singly(batch))
         return outcome
 
     def claim(self, fleet_ids: Sequence[str], value: str) -> None:
@@ -165,7 +187,8 @@ class SpotCapacity:
 
         Raises Missing when AWS does not know one of them.
         """
-        self._edge.call(op.CREATE_TAGS, **_mark(fleet_ids, value))
+        with self._changing(fleet_ids):
+            self._edge.call(op.CREATE_TAGS, **_mark(fleet_ids, value))
 
     def disclaim(self, fleet_ids: Sequence[str], value: str) -> None:
         """Take the driver's mark away where it has exactly this value.
@@ -173,7 +196,8 @@ class SpotCapacity:
         EC2 leaves a tag that has another value by now (Amazon EC2 API Reference, DeleteTags), so
         a mark that somebody else put there meanwhile stays.
         """
-        self._edge.call(op.DELETE_TAGS, **_mark(fleet_ids, value))
+        with self._changing(fleet_ids):
+            self._edge.call(op.DELETE_TAGS, **_mark(fleet_ids, value))
 
     def _cancel_singly(self, ids: Sequence[str]) -> Mapping[str, Cancelled]:
         outcome: dict[str, Cancelled] = {}
@@ -199,17 +223,44 @@ class SpotCapacity:
                 outcome[accepted.id] = Cancelled.ACCEPTED
         return outcome
 
-    def _describe(self, ids: list[str]) -> dict[str, FleetFacts]:
-        found: dict[str, FleetFacts] = {}
-        for page in self._edge.pages(op.DESCRIBE_FLEETS, _facts, SpotFleetRequestIds=ids):
-            found.update(page)
-        return found
-
-    def _describe_one(self, fleet_id: str) -> FleetFacts | None:
+    @contextmanager
+    def _changing(self, fleet_ids: Sequence[str]) -> Iterator[None]:
+        """Whatever comes of the change, nobody goes by what was said of these before it."""
         try:
-            return self._describe([fleet_id]).get(fleet_id)
+            yield
+        finally:
+            shared = self._shared()
+            if shared is not None:
+                shared.changed(fleet_ids)
+
+    def _with_others(
+        self, own: Sequence[str], others: Sequence[str]
+    ) -> Mapping[str, FleetFacts | None]:
+        """What the run's own fleets are, and others' with them where that can be had as well."""
+        if others:
+            try:
+                return self._found([*own, *others], patient=False)
+            except (Credentials, Denied, OutOfTime):
+                raise
+            except AwsError:
+                # What spoils the answer may be another run's, and is no trouble of this one.
+                pass
+        return self._found(list(own))
+
+    def _found(self, ids: list[str], *, patient: bool = True) -> dict[str, FleetFacts | None]:
+        """One unknown id fails the whole call for all, so then each half is asked for by itself."""
+        pages = self._edge.pages(
+            op.DESCRIBE_FLEETS, _facts, patient=patient, SpotFleetRequestIds=ids
+        )
+        try:
+            known = {fleet_id: facts for page in pages for fleet_id, facts in page.items()}
         except Missing:
-            return None
+            if len(ids) == 1:
+                return {ids[0]: None}
+            middle = len(ids) // 2
+            halves = ids[:middle], ids[middle:]
+            return {i: f for half in halves for i, f in self._found(half, patient=patient).items()}
+        return {fleet_id: known.get(fleet_id) for fleet_id in ids}
 
 
 def _mark(fleet_ids: Sequence[str], value: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ died. One that is not any more as the worker placed it is a person's, and waits 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from dcp_engine.builtin import namesake
 from dcp_engine.defaults import Settings
@@ -23,6 +25,8 @@ from dcp_engine.ports import ENDED_STATES, AlarmFacts
 from dcp_engine.words import counted
 
 _ALTERED = "altered-alarms"
+# Where no machine has ended since, there is nothing to delete; somebody may have altered one.
+_WHOLE: Final = timedelta(hours=6)
 # So many altered alarms are named in the problem; each has an event of its own.
 _SHOWN = 3
 
@@ -36,6 +40,7 @@ def duties(settings: Settings) -> Sequence[Duty]:
             every=settings.alarm_sweep_interval,
             first_after=settings.alarm_sweep_interval,
             run=sweep,
+            needs_roll=False,
         )
     ]
 
@@ -48,16 +53,34 @@ def teardown_steps() -> Sequence[TeardownStep]:
 def sweep(context: Context) -> DutyResult:
     """Delete the alarms of machines that are really gone; tell of those that somebody altered.
 
-    What a person altered they have a reason for, so it stays until the run is torn down.
+    What a person altered they have a reason for, so it stays until the run is torn down. A machine
+    that is up as far as is known keeps its alarm, until it is seen to have ended.
     """
+    roll = context.roll()
+    ended = sum(machine.ended_at is not None for machine in roll)
+    if _is_swept(context, ended):
+        return DutyResult()
     alarms = context.aws.alarms.of_machines()
     altered = {alarm.name: alarm.altered for alarm in alarms if alarm.altered}
     _tell(context, altered)
-    untouched = [alarm for alarm in alarms if not alarm.altered]
-    dead = _of_dead_machines(context, untouched, known_dead=frozenset())
+    up = {machine.instance_id for machine in roll if machine.ended_at is None}
+    doubtful = [a for a in alarms if not a.altered and a.instance_id not in up]
+    dead = _of_dead_machines(context, doubtful, known_dead=frozenset())
     if dead:
         _delete(context, dead, f"Deleting {_of_gone(len(dead))}.")
-    return DutyResult(problems={_ALTERED: _altered(context, altered) if altered else None})
+    return DutyResult(
+        problems={_ALTERED: _altered(context, altered) if altered else None},
+        memory={**context.memory, "ended": ended, "swept": context.clock.now().isoformat()},
+    )
+
+
+def _is_swept(context: Context, ended: int) -> bool:
+    """Whether nothing is left to do since the last time, as far as can be told without asking."""
+    memory: Mapping[str, Any] = context.memory
+    if memory.get("ended") != ended or context.run.problem(_ALTERED) is not None:
+        return False
+    since = context.clock.now() - datetime.fromisoformat(memory["swept"])
+    return timedelta(0) <= since < _WHOLE
 
 
 def delete_all(context: Context) -> StepResult:

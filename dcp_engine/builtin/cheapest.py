@@ -26,6 +26,7 @@ def duties() -> Sequence[Duty]:
             states=frozenset({State.PENDING, State.RUNNING, State.DRAINING}),
             every=_EVERY_TICK,
             run=cheapest,
+            needs_roll=False,
         )
     ]
 

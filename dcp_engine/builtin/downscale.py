@@ -28,6 +28,7 @@ def duties(settings: Settings) -> Sequence[Duty]:
             every=settings.downscale_interval,
             first_after=settings.downscale_interval,
             run=downscale,
+            needs_roll=False,
         )
     ]
 

@@ -30,6 +30,7 @@ def duties() -> Sequence[Duty]:
             states=frozenset({State.PENDING, State.RUNNING, State.DRAINING}),
             every=_EVERY,
             run=ask,
+            needs_roll=False,
         )
     ]
 

@@ -36,5 +36,5 @@ def test_no_mark() -> None:
 
 def test_a_mark_is_due_when_less_than_half_is_left() -> None:
     mark = DriverTag(store="abc", until=NOW + VALIDITY)
-    assert not mark.due(NOW + VALIDITY / 2)
-    assert mark.due(NOW + VALIDITY / 2 + timedelta(seconds=1))
+    assert not mark.due(NOW + VALIDITY * 2 / 3)
+    assert mark.due(NOW + VALIDITY * 2 / 3 + timedelta(seconds=1))
