@@ -64,10 +64,10 @@ class Account:
             dead=set(),
         )
 
-    def launch(self, **facts: object) -> tuple[Launch, Run]:
+    def launch(self, name: str = "Exp1", **facts: object) -> tuple[Launch, Run]:
         """Start a run in a cluster of its own, and register it."""
         launch = launch_run(
-            self.aws, "Exp1", directory=self._folder, cluster="Exp1Cluster", **facts
+            self.aws, name, directory=self._folder, cluster=f"{name}Cluster", **facts
         )  # type: ignore[arg-type]  # what the caller knows of it
         return launch, self._process.register(launch.monitor_file)
 
@@ -87,6 +87,16 @@ class Account:
     def tick(self, run: Run) -> Run:
         """Look at the run once."""
         return self._process.tick(run.id)
+
+    def look_after(self, runs: Sequence[Run], until: datetime) -> None:
+        """Look at all of them as `watch` does, each on its own clock."""
+        due = {run.id: run.next_tick_at or self.clock.now() for run in runs}
+        while (moment := min(due.values())) < until:
+            self.clock.advance(max(0.0, (moment - self.clock.now()).total_seconds()))
+            run_id = min(due, key=lambda run_id: due[run_id])
+            looked = self._process.tick(run_id)
+            assert looked.state.watches, f"{run_id} is {looked.state}"
+            due[run_id] = looked.next_tick_at or until
 
     def end(self) -> None:
         """Let go of everything."""
@@ -119,21 +129,24 @@ def account(
         yield made
 
 
-def a_minute(*, watch: bool, minutes: int) -> Counter[str]:
-    """The calls of so many minutes of a run that works steadily, by operation."""
+def in_minutes(*, watch: bool, minutes: int, runs: int = 1) -> Counter[str]:
+    """The calls of so many minutes of runs that work steadily in one process, by operation."""
     with account(watch=watch) as there:
-        _, run = there.launch(
-            jobs=200,
-            machines=3,
-            visibility_timeout=7200,
-            scenario=Scenario(job_duration=(2400, 2700)),
-        )
-        there.until(run, lambda now: now.state is State.RUNNING)
-        begin = there.clock.now() + timedelta(minutes=60)
-        there.until(run, lambda _: there.clock.now() >= begin)
+        working = []
+        for number in range(runs):
+            _, run = there.launch(
+                f"Exp{number + 1}",
+                jobs=200,
+                machines=3,
+                visibility_timeout=7200,
+                scenario=Scenario(job_duration=(2400, 2700)),
+            )
+            working.append(run)
+            # Each has a moment of its own in the minute.
+            there.clock.advance(60 / runs)
+        there.look_after(working, there.clock.now() + timedelta(minutes=60))
         there.aws.requests.clear()
-        end = there.clock.now() + timedelta(minutes=minutes)
-        there.until(run, lambda _: there.clock.now() >= end)
+        there.look_after(working, there.clock.now() + timedelta(minutes=minutes))
         return Counter(request.name for request in there.aws.requests)
 
 
@@ -199,15 +212,20 @@ def fewest(*, alive: int, dead: int, registered: int) -> int:
     return queue + fleet + service + task_definitions + cluster + watched + logs + bucket
 
 
-def measure(*, sizes: Sequence[tuple[int, int]], minutes: int) -> list[Figure]:
-    """The calls of a run that works, and of teardowns of so many (live, dead) machines."""
+def measure(*, sizes: Sequence[tuple[int, int]], minutes: int, runs: int) -> list[Figure]:
+    """The calls of a run that works, of so many in one process, and of teardowns of so many
+    (live, dead) machines.
+    """
     figures = []
-    for watch, most, what in (
-        (False, 1.15, "counting, alarm cleanup and downscaling"),
-        (True, 1.6, "everything watched"),
+    work = "counting, alarm cleanup and downscaling"
+    for watch, number, most, what in (
+        (False, 1, 1.15, work),
+        (True, 1, 1.6, "everything watched"),
+        (False, runs, 1.1, f"{work}, {runs} runs in one process"),
+        (True, runs, 1.6, f"everything watched, {runs} runs in one process"),
     ):
-        calls = a_minute(watch=watch, minutes=minutes)
-        each = calls.total() / minutes
+        calls = in_minutes(watch=watch, minutes=minutes, runs=number)
+        each = calls.total() / minutes / number
         figures.append(
             Figure(
                 what=f"calls for a run and minute, {what}",

@@ -189,6 +189,10 @@ class App:
         with suppress(StoreUnwritable):
             # Made here, and not by several threads at the same time.
             _ = self._engine
+            named = set(names)
+            self._cloud.expect(
+                run for run in self._store.runs(live=True) if {run.id, run.names.app_name} & named
+            )
         with ThreadPoolExecutor(threads) as pool:
             return dict(zip(names, pool.map(self._ticked, names), strict=True))
 

@@ -6,7 +6,7 @@ What a test puts on the line comes back as raw HTTP bytes, so botocore's own par
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -72,11 +72,13 @@ class Line:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._scripts: dict[str, list[Reply | Exception]] = {}
+        self._judges: dict[str, Callable[[dict[str, Any]], Reply]] = {}
         self._protocols: dict[str, str] = {}
 
     def clear(self) -> None:
         self.calls = []
         self._scripts = {}
+        self._judges = {}
 
     def attach(self, client: Any) -> None:
         service = client.meta.service_model.service_name
@@ -89,6 +91,10 @@ class Line:
 
         def answer(event_name: str, request: Any, **_: Any) -> AWSResponse:
             label = f"{service}:{event_name.rpartition('.')[2]}"
+            if label in self._judges:
+                judged = self._judges[label](self.params(label)[-1])
+                headers = HTTPHeaders.from_dict(judged.headers)
+                return AWSResponse(request.url, judged.status, headers, _Raw(judged.body))
             script = self._scripts[label]
             reply = script.pop(0) if len(script) > 1 else script[0]
             if isinstance(reply, Exception):
@@ -102,6 +108,10 @@ class Line:
     def on(self, label: str, *replies: Reply | Exception) -> None:
         """The answers to an operation in turn; the last one stays."""
         self._scripts[label] = list(replies)
+
+    def answer(self, label: str, judge: Callable[[dict[str, Any]], Reply]) -> None:
+        """The answers to an operation, each by what is asked."""
+        self._judges[label] = judge
 
     def count(self, label: str) -> int:
         return sum(called == label for called, _ in self.calls)

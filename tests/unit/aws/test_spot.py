@@ -1,12 +1,14 @@
 """Spot fleets: described, lowered and never raised, cancelled with each id's own answer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from botocore import exceptions as boto
 
+from dcp_engine.aws.cloud import BotoAws
+from dcp_engine.aws.together import Fleets, Together
 from dcp_engine.errors import (
     Busy,
     Denied,
@@ -383,3 +385,128 @@ def test_a_mark_that_is_not_allowed_names_the_permission(bench: Any) -> None:
     bench.line.on("ec2:CreateTags", denied)
     with pytest.raises(Denied, match="ec2:CreateTags"):
         bench.aws.capacity.claim([FLEET], "store until")
+
+
+def shared(bench: Any) -> Fleets:
+    """What the runs of this process know together, with the bench's run among them."""
+    minute = timedelta(minutes=1)
+    fleets = Together(
+        bench.clock, fresh=minute, lasting=22 * minute, patience=timedelta(seconds=20)
+    ).at("1", "r", "key")
+    bench.aws = BotoAws(bench.edge, lambda: bench.run, bench.aws.identity, {}, lambda: fleets)
+    fleets.expect([FLEET])
+    return fleets
+
+
+def many(number: int) -> list[str]:
+    return [f"sfr-00000000-0000-4000-8000-{n:012x}" for n in range(100, 100 + number)]
+
+
+def asked(bench: Any) -> list[list[str]]:
+    return [params["SpotFleetRequestIds"] for params in bench.line.params(DESCRIBE)]
+
+
+def test_one_bad_neighbour_among_a_hundred_costs_few_calls_and_hides_nobody(bench: Any) -> None:
+    fleets, others = shared(bench), many(99)
+    fleets.expect(others)
+    bad = others[57]
+
+    def answers(ids: list[str]) -> Any:
+        if bad in ids:
+            return bench.line.error(DESCRIBE, "InvalidSpotFleetRequestId.NotFound")
+        return fleets_of(bench, ids)
+
+    bench.line.answer(DESCRIBE, lambda params: answers(params["SpotFleetRequestIds"]))
+    assert bench.aws.capacity.lately([FLEET])[FLEET] is not None
+    assert len(asked(bench)) <= 1 + 2 * 7
+    assert fleets.told([FLEET, *(i for i in others if i != bad)]) is not None
+    assert fleets.told([bad]) is None
+    # It is not asked for with the others any more.
+    bench.line.calls.clear()
+    bench.clock.sleep(61)
+    bench.aws.capacity.lately([FLEET])
+    assert [len(ids) for ids in asked(bench)] == [99]
+
+
+def fleets_of(bench: Any, ids: list[str]) -> Any:
+    return fleets(bench, *map(entry, ids))
+
+
+@pytest.mark.parametrize("kind", ["garbled", "throttled", "foreign"])
+def test_a_neighbour_that_spoils_the_answer_is_left_out_and_told_nothing(
+    bench: Any, kind: str
+) -> None:
+    known = shared(bench)
+    known.expect([OTHER])
+
+    def answers(ids: list[str]) -> Any:
+        if OTHER not in ids:
+            return fleets_of(bench, ids)
+        if kind == "garbled":
+            return fleets(bench, entry(FLEET), entry(OTHER).replace(">10<", ">ten<"))
+        if kind == "foreign":
+            return bench.line.raw(b"<html>sign in</html>")
+        return bench.line.error(DESCRIBE, "RequestLimitExceeded", status=503)
+
+    bench.line.answer(DESCRIBE, lambda params: answers(params["SpotFleetRequestIds"]))
+    assert bench.aws.capacity.lately([FLEET])[FLEET] is not None
+    assert asked(bench) == [[FLEET, OTHER], [FLEET]]
+    assert bench.clock.pauses == []
+    assert known.told([OTHER]) is None
+
+
+def test_what_is_denied_for_all_is_not_asked_a_second_time(bench: Any) -> None:
+    shared(bench).expect([OTHER])
+    bench.line.on(DESCRIBE, bench.line.error(DESCRIBE, "UnauthorizedOperation", status=403))
+    with pytest.raises(Denied):
+        bench.aws.capacity.lately([FLEET])
+    assert len(asked(bench)) == 1
+
+
+@pytest.mark.parametrize("change", ["lower", "cancel", "claim", "disclaim"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_after_every_change_and_a_lost_reply_the_fleet_is_asked_for_anew(
+    bench: Any, change: str, lost: bool
+) -> None:
+    known = shared(bench)
+    bench.line.on(DESCRIBE, fleets(bench, entry(FLEET)))
+    bench.aws.capacity.lately([FLEET])
+    assert known.told([FLEET]) is not None
+    if change in {"lower", "claim", "disclaim"}:
+        bench.watching()
+    gone = boto.ReadTimeoutError(endpoint_url="https://ec2")
+    cancelled = (
+        f"<successfulFleetRequestSet><item><spotFleetRequestId>{FLEET}</spotFleetRequestId></item>"
+        "</successfulFleetRequestSet>"
+    )
+    bench.line.on(MODIFY, gone if lost else modified(bench))
+    bench.line.on(CANCEL, gone if lost else bench.line.ec2("CancelSpotFleetRequests", cancelled))
+    for tags in ("CreateTags", "DeleteTags"):
+        bench.line.on(
+            f"ec2:{tags}", gone if lost else bench.line.ec2(tags, "<return>true</return>")
+        )
+    capacity = bench.aws.capacity
+    do = {
+        "lower": lambda: capacity.lower_target(FLEET, 5),
+        "cancel": lambda: capacity.cancel([FLEET]),
+        "claim": lambda: capacity.claim([FLEET], "us 2030-01-01T00:00:00+00:00"),
+        "disclaim": lambda: capacity.disclaim([FLEET], "us 2030-01-01T00:00:00+00:00"),
+    }[change]
+    # Within the same minute, so that nothing but the change makes the answer old.
+    bench.clock.sleep = lambda seconds: None
+    if lost:
+        with pytest.raises(Transient):
+            do()
+    else:
+        do()
+    assert known.told([FLEET]) is None
+
+
+def test_what_is_to_be_changed_is_asked_for_whatever_is_known(bench: Any) -> None:
+    shared(bench)
+    bench.line.on(DESCRIBE, fleets(bench, entry(FLEET)))
+    bench.aws.capacity.lately([FLEET])
+    bench.aws.capacity.lately([FLEET])
+    assert bench.line.count(DESCRIBE) == 1
+    bench.aws.capacity.describe([FLEET])
+    assert bench.line.count(DESCRIBE) == 2
