@@ -140,7 +140,7 @@ def test_one_that_was_replaced_between_two_looks_is_noticed_within_the_hour_with
 def test_a_machine_of_more_than_one_unit_may_be_replaced_by_others_so_each_is_asked_for(
     aws: SimulatedAws, plain: Rig, tmp_path: Path
 ) -> None:
-    launch = launched(aws, tmp_path, weights=(2.0,))
+    launch = launched(aws, tmp_path, weights=(1.0, 2.0))
     run = plain.until(plain.register(launch).run, lambda now: bool(now.active_machines))
     run = for_minutes(plain, run, 65)
     aws.requests.clear()
@@ -206,13 +206,21 @@ def test_identities_are_asked_for_seldom_and_at_once_when_the_cluster_was_starte
     assert arn in run.identities.task_definitions
 
 
-def test_identities_are_asked_for_every_six_hours_all_the_same(
+def test_identities_and_alarms_are_asked_for_every_six_hours_all_the_same(
     aws: SimulatedAws, plain: Rig, tmp_path: Path
 ) -> None:
     run = settled(plain, launched(aws, tmp_path))
     aws.requests.clear()
     for_minutes(plain, run, 12 * 60)
     assert aws.requests.count(REVISIONS) == 2
+    assert aws.requests.count(ALARMS) == 2
+    # Of those alarms' machines it is known that they are up.
+    by_id = [
+        request
+        for request in aws.requests.matching(MACHINES)
+        if request.params["Filters"][0]["Name"] == "instance-id"
+    ]
+    assert by_id == []
 
 
 def test_alarms_are_looked_through_only_where_a_machine_has_ended(

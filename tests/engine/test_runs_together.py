@@ -153,18 +153,6 @@ def test_a_persons_raise_is_told_by_whoever_looks(three: Several) -> None:
         assert three.now(number).fleets[0].target == 5
 
 
-def test_a_lowered_target_is_never_seen_as_it_was_before(three: Several) -> None:
-    """Nobody raised anything, so no answer from before our own change may say so."""
-    for run in three.runs:
-        three.rig.ask(run, RequestKind.CHEAPEST_ON)
-        three.rig.clock.advance(1)
-    three.minutes(60)
-    for number, launch in enumerate(three.launches):
-        assert launch.fleet.target == 1
-        assert three.now(number).fleets[0].target == 1
-        assert three.rig.events(three.runs[number], "target-raised") == []
-
-
 def test_an_abort_right_after_a_shared_answer_asks_for_itself_before_it_cancels(
     three: Several,
 ) -> None:
