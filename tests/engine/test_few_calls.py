@@ -140,7 +140,7 @@ def test_one_that_was_replaced_between_two_looks_is_noticed_within_the_hour_with
 def test_a_machine_of_more_than_one_unit_may_be_replaced_by_others_so_each_is_asked_for(
     aws: SimulatedAws, plain: Rig, tmp_path: Path
 ) -> None:
-    launch = launched(aws, tmp_path, weights=(1.0, 2.0))
+    launch = launched(aws, tmp_path, 1, weights=(1.0, 2.0))
     run = plain.until(plain.register(launch).run, lambda now: bool(now.active_machines))
     run = for_minutes(plain, run, 65)
     aws.requests.clear()
