@@ -54,6 +54,8 @@ ONE_UNJOINED = (Behaviour.WORKS, Behaviour.NEVER_STARTS)
 # It is only made sure of the cluster before machines are ended that never joined it.
 FOR_AN_END = (op.END_UNJOINED, op.DESCRIBE_CLUSTERS)
 ONE_DIES = (Behaviour.CRASHES,)
+# While a run works and nothing happens to it these are asked every six hours only.
+ONLY_WHERE_NOT_ALL_IS_WELL = (op.DESCRIBE_SERVICES, op.LIST_TASK_DEFINITIONS)
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +171,8 @@ def go_through(make: Make, case: Case) -> None:
         world,
         case.state,
         left=case.operation is op.TERMINATE_INSTANCES,
-        lost=case.operation is op.DESCRIBE_FLEET_INSTANCES,
+        lost=case.operation is op.DESCRIBE_FLEET_INSTANCES
+        or (case.state is State.RUNNING and case.operation in ONLY_WHERE_NOT_ALL_IS_WELL),
     )
     details = {name: told for name, told in case.kind.details.items() if name != "called"}
     rule = world.aws.faults.add(
