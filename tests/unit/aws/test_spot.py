@@ -1,5 +1,6 @@
 """Spot fleets: described, lowered and never raised, cancelled with each id's own answer."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -486,7 +487,7 @@ def test_after_every_change_and_a_lost_reply_the_fleet_is_asked_for_anew(
             f"ec2:{tags}", gone if lost else bench.line.ec2(tags, "<return>true</return>")
         )
     capacity = bench.aws.capacity
-    do = {
+    do: Callable[[], Any] = {
         "lower": lambda: capacity.lower_target(FLEET, 5),
         "cancel": lambda: capacity.cancel([FLEET]),
         "claim": lambda: capacity.claim([FLEET], "us 2030-01-01T00:00:00+00:00"),
