@@ -26,9 +26,7 @@ def test_a_large_run_is_looked_at_whole() -> None:
 
 def test_the_calls_of_a_run_are_as_few_as_they_were() -> None:
     """Counts are the same on every computer; more than these would be a step back."""
-    work, watched, together, all_watched, ending = calls.measure(
-        sizes=[(3, 2)], minutes=60, runs=2
-    )
+    work, watched, together, all_watched, ending = calls.measure(sizes=[(3, 2)], minutes=60, runs=2)
     assert 1 < float(work.figure) <= 1.2
     assert 1 < float(watched.figure) <= 1.6
     assert 1 < float(together.figure) < float(work.figure)
