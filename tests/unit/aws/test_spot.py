@@ -452,7 +452,7 @@ def test_a_neighbour_that_spoils_the_answer_is_left_out_and_told_nothing(
     bench.line.answer(DESCRIBE, lambda params: answers(params["SpotFleetRequestIds"]))
     assert bench.aws.capacity.lately([FLEET])[FLEET] is not None
     assert asked(bench) == [[FLEET, OTHER], [FLEET]]
-    assert bench.clock.pauses == []
+    assert sum(bench.clock.pauses) < 1
     assert known.told([OTHER]) is None
 
 
