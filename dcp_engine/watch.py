@@ -200,7 +200,9 @@ class Watch:
             )
 
         samples = _of_fleets(known, sum(machines.values()), asked_at)
-        run = self._drive.commit(looked, events=events, samples=samples)
+        run = self._drive.observe(looked, samples)
+        if events:
+            self._drive.commit(events=events)
         self._drive.problems(
             {
                 "fleet-unreadable": None,

@@ -163,7 +163,7 @@ class Watching:
         if not succeeded:
             return
         now = self._clock.now()
-        self._drive.commit(lambda run: with_duty(run, DutyRecord(name=name, last_at=now)))
+        self._drive.observe(lambda run: with_duty(run, DutyRecord(name=name, last_at=now)))
 
     def _follow(self, decision: Decision) -> None:
         if decision.move is Move.NONE_WAITING:
