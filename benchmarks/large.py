@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,13 +30,13 @@ def measure(*, machines: int, jobs: int, looks: int) -> list[Figure]:
         watch_interval=timedelta(seconds=5),
         alarm_sweep_interval=timedelta(seconds=20),
     )
-    with (
-        TemporaryDirectory() as folder,
-        StubProcess(latency=0.03, machines=machines, jobs=jobs) as stub,
-        mock.patch.dict(os.environ, stub.environment, clear=True),
-    ):
-        database = Path(folder) / "runs.db"
-        fill(database, 1, machines=machines, settings=settings)
+    with ExitStack() as held:
+        database = Path(held.enter_context(TemporaryDirectory())) / "runs.db"
+        tags = fill(database, 1, machines=machines, settings=settings)
+        stub = held.enter_context(
+            StubProcess(latency=0.03, machines=machines, jobs=jobs, tags=tags)
+        )
+        held.enter_context(mock.patch.dict(os.environ, stub.environment, clear=True))
         app = App(database=database, settings=settings)
         taken, resident = [], []
         for look in range(looks):

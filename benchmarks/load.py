@@ -1,11 +1,13 @@
 """A database with many live runs, as a fixed load."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from benchmarks.stub import ACCOUNT, CREATED, fleet_of, machine_of, queue_of
+from benchmarks.stub import ACCOUNT, CREATED, KEY, fleet_of, machine_of, queue_of
+from dcp_engine import driver_tag
 from dcp_engine.builtin import built_in
 from dcp_engine.defaults import Settings
 from dcp_engine.model import DutyRecord, Fleet, Identities, Machine, Names, Run, State
@@ -30,11 +32,12 @@ def fill(
     machines: int = 4,
     since: timedelta = timedelta(hours=2),
     settings: Settings | None = None,
-) -> None:
+) -> dict[str, str]:
     """Put live runs `Exp0`, `Exp1`, … into a new database, in so many regions by turns.
 
     Each has been looked after all the time: what is due every ten minutes or every hour was done
-    some time ago, which is another for each run.
+    some time ago, which is another for each run. Returns the tags that AWS has of their fleets: the
+    mark of this database.
     """
     settings = settings or Settings()
     duties = [
@@ -46,15 +49,19 @@ def fill(
         ),
     ]
     store = SqliteStore.open(path)
+    until = datetime.now(UTC) + driver_tag.VALIDITY
+    mark = driver_tag.DriverTag(store=store.identity(), until=until.replace(microsecond=0))
     try:
         # One wait for the disk for each of ten thousand runs is none of what is measured.
         store._connection._db.execute("PRAGMA synchronous=OFF")
         for number in range(runs):
-            run = a_run(number, REGIONS[number % regions], since, machines=machines, duties=duties)
+            region = REGIONS[number % regions]
+            run = a_run(number, region, since, machines=machines, duties=duties, mark=mark)
             store.insert_run(run, (), ())
             insert_machines(store, run, machines)
     finally:
         store.close()
+    return {driver_tag.KEY: str(mark)}
 
 
 def insert_machines(store: SqliteStore, run: Run, machines: int) -> None:
@@ -87,6 +94,7 @@ def a_run(
     *,
     machines: int,
     duties: Sequence[tuple[str, timedelta]] = (),
+    mark: driver_tag.DriverTag | None = None,
 ) -> Run:
     """A run that works since so long; each of the duties is done in every such span of time."""
     name = f"Exp{number}"
@@ -120,10 +128,13 @@ def a_run(
                 target=machines,
                 fulfilled=float(machines),
                 active=machines,
+                driver=mark.store if mark else None,
+                driven_until=mark.until if mark else None,
                 observed_at=now,
             ),
         ),
         jobs_seen=True,
+        key_checked=hashlib.sha256(KEY.encode()).hexdigest()[:16],
         machines_seen=True,
         duties=tuple(_done(duty, every, number, now) for duty, every in duties),
     )

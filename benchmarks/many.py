@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -36,8 +37,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SIZES: Final = (
-    Size(runs=10, minutes=4),
-    Size(runs=100, minutes=4),
+    Size(runs=10, minutes=3),
+    Size(runs=100, minutes=3),
     Size(runs=1000, minutes=4, lateness=2, memory=200),
     Size(runs=10_000, minutes=10, regions=10, lateness=10, memory=400),
 )
@@ -63,9 +64,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 def watched(size: Size) -> Seen:
     """Have them watched by the real command."""
-    with TemporaryDirectory() as folder, StubProcess(latency=0.03) as stub:
-        database, log = Path(folder) / "runs.db", Path(folder) / "watch.log"
-        fill(database, size.runs, regions=size.regions)
+    with ExitStack() as held:
+        folder = Path(held.enter_context(TemporaryDirectory()))
+        database, log = folder / "runs.db", folder / "watch.log"
+        tags = fill(database, size.runs, regions=size.regions)
+        stub = held.enter_context(StubProcess(latency=0.03, tags=tags))
         command = [sys.executable, "-m", "dcp_engine", "watch", "--db", str(database)]
         process = subprocess.Popen(
             [*command, "--log-file", str(log)],

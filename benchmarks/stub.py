@@ -14,7 +14,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Final
@@ -24,6 +25,7 @@ from dcp_engine.simulation.service_models import ServiceModels
 from dcp_engine.simulation.wire import AwsRequest, Wire
 
 ACCOUNT = "123456789012"
+KEY = "testing"
 CREATED = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -49,12 +51,15 @@ def machine_of(fleet_id: str, index: int) -> str:
 
 
 class Answers:
-    """What each operation answers; `machines` is how many each fleet has."""
+    """What each operation answers; `machines` is how many each fleet has.
 
-    def __init__(self, machines: int, jobs: int) -> None:
+    Every fleet has `tags` until it is given others.
+    """
+
+    def __init__(self, machines: int, jobs: int, tags: Mapping[str, str] | None = None) -> None:
         self._machines = machines
         self._jobs = jobs
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags: defaultdict[str, dict[str, str]] = defaultdict(lambda: {**(tags or {})})
 
     def to(self, request: AwsRequest) -> dict[str, Any]:
         """The answer. Raises AwsError for what no steady run asks."""
@@ -96,8 +101,7 @@ class Answers:
                         "SpotPrice": "0.10",
                     },
                     "Tags": [
-                        {"Key": key, "Value": value}
-                        for key, value in self._tags.get(fleet_id, {}).items()
+                        {"Key": key, "Value": value} for key, value in self._tags[fleet_id].items()
                     ],
                     "CreateTime": CREATED,
                 }
@@ -150,8 +154,9 @@ class Answers:
 
     def _CreateTags(self, request: AwsRequest) -> dict[str, Any]:
         for resource in request.params["Resources"]:
-            tags = self._tags.setdefault(resource, {})
-            tags.update((tag["Key"], tag["Value"]) for tag in request.params["Tags"])
+            self._tags[resource].update(
+                (tag["Key"], tag["Value"]) for tag in request.params["Tags"]
+            )
         return {}
 
     def _DescribeServices(self, request: AwsRequest) -> dict[str, Any]:
@@ -303,8 +308,9 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.03, help="seconds for every answer")
     parser.add_argument("--machines", type=int, default=4, help="of each fleet")
     parser.add_argument("--jobs", type=int, default=1000, help="waiting in each queue")
+    parser.add_argument("--tags", type=json.loads, help="of every fleet, as JSON")
     given = parser.parse_args()
-    stub = Stub(Answers(given.machines, given.jobs))
+    stub = Stub(Answers(given.machines, given.jobs, given.tags))
     asyncio.run(serve(stub, given.port, given.latency))
 
 

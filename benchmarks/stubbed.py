@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Self
+
+from benchmarks.stub import KEY
 
 
 class StubProcess:
@@ -17,13 +20,14 @@ class StubProcess:
         latency: float = 0.03,
         machines: int = 4,
         jobs: int = 1000,
+        tags: Mapping[str, str] | None = None,
         dead: int | None = None,
     ) -> None:
-        """`latency` is in seconds; `machines` of each fleet, `jobs` waiting in each queue.
+        """`latency` is in seconds; `machines` and `tags` of each fleet, `jobs` in each queue.
 
         With so many `dead` machines it is the stub of one run that comes to its end.
         """
-        module, more = "benchmarks.stub", ["--jobs", str(jobs)]
+        module, more = "benchmarks.stub", ["--jobs", str(jobs), "--tags", json.dumps(tags)]
         if dead is not None:
             module, more = "benchmarks.ending", ["--dead", str(dead)]
         self._command = [
@@ -58,7 +62,7 @@ class StubProcess:
         return {
             **clean,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
-            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -222,6 +222,7 @@ class App:
         from dcp_engine.whole import load_all  # noqa: PLC0415
 
         load_all()
+        self._cloud.expect(self._store.runs(live=True))
         lookout = Lookout(
             self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
         )

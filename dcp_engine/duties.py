@@ -110,7 +110,7 @@ class Duties:
             self._failed(owned, error)
         else:
             context.close()
-            self._succeeded(duty, result)
+            self._succeeded(duty, result, third_party=owned.third_party)
 
     def _result(self, owned: Owned[Duty], context: DutyContext) -> DutyResult:
         clean = self._plugins.in_words if owned.third_party else str
@@ -122,7 +122,7 @@ class Duties:
     def _time_is_up(self) -> bool:
         return self._clock.monotonic() >= self._drive.deadline
 
-    def _succeeded(self, duty: Duty, result: DutyResult) -> None:
+    def _succeeded(self, duty: Duty, result: DutyResult, *, third_party: bool) -> None:
         every = duty.every if result.next_in is None else result.next_in
         now = self._clock.now()
         problem = f"duty-{duty.name}"
@@ -145,10 +145,15 @@ class Duties:
             or result.observations
             or result.memory is not None
         )
+        samples = [*result.samples, *_observed(result.observations, now)]
+        if not third_party and noted:
+            # What ours have seen they see again, should this process die before it is written down.
+            self._drive.observe(done, samples)
+            noted, samples = False, []
         self._drive.problems(
             {**result.problems, problem: None},
             change=done if noted else unchanged,
-            samples=[*result.samples, *_observed(result.observations, now)],
+            samples=samples,
         )
 
     def _failed(self, owned: Owned[Duty], error: BaseException) -> None:

@@ -65,6 +65,7 @@ class Watch:
         self._clock = clock
         self._settings = settings
         self._content = content
+        self._every_machine = every_machine
         self._census = Census(drive, aws, clock, every_look=every_machine)
         self.looked_at: datetime | None = None
         """When AWS answered the last look at the fleets, by its own clock."""
@@ -143,8 +144,12 @@ class Watch:
     def look_along(self) -> bool:
         """Look with what another run's look has just brought, where there is that.
 
-        Returns whether there was a look. Raises Credentials, OutOfTime.
+        Where each machine is asked for at every look there is nothing to be had by it: all runs
+        would ask for theirs in the same minute. Returns whether there was a look. Raises
+        Credentials, OutOfTime.
         """
+        if self._every_machine:
+            return False
         facts = self._aws.capacity.told(self._drive.run.fleet_ids)
         if facts is None or not self._content(facts):
             return False

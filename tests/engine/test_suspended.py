@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp_engine import allowance, answers, step_order, stop, watching
+from dcp_engine import allowance, answers, census, step_order, stop, watching
 from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import Context, Duty, StepResult, TeardownStep, done, hookimpl, waiting
 from dcp_engine.model import Ended, RequestKind, Run, State
@@ -335,6 +335,6 @@ def test_a_step_whose_plugin_is_gone_holds_nothing_up(
 def test_the_names_that_no_plugin_can_have_are_those_of_the_engine() -> None:
     steps = {stop.FLEETS, stop.LAST_LOOK, allowance.LOGS}
     assert answers.OF_THE_ENGINE["teardown_steps"] == steps
-    duties = {watching._LOOK, watching._IDENTIFY, watching._THIN}
+    duties = {watching._LOOK, watching._IDENTIFY, watching._THIN, census.CALL}
     assert answers.OF_THE_ENGINE["duties"] == duties
     assert step_order.LAST == stop.LAST_LOOK
