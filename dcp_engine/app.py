@@ -14,6 +14,7 @@ from dcp_engine.defaults import Settings
 from dcp_engine.errors import (
     AwsError,
     Credentials,
+    EngineError,
     NoSuchRun,
     Refused,
     StoreError,
@@ -179,22 +180,48 @@ class App:
         return self._engine.tick(self._find(store, name).id, keep_lease=keep_lease)
 
     def tick_all(
-        self, names: Sequence[str], *, threads: int = 8
+        self, names: Sequence[str], *, threads: int = 32
     ) -> "dict[str, TickReport | Exception]":
-        """One tick of each of these runs, several at once; what each came to or raised."""
+        """One tick of each of these runs, as `watch` makes them; what each came to or raised.
+
+        `threads` is how many are made at once. Raises StoreBroken.
+        """
         if len(names) < 2:
             return {name: self._ticked(name) for name in names}
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for several alone
+        from dcp_engine.crew import Looked, Threads  # noqa: PLC0415 - for several alone
+        from dcp_engine.patrol import Appointment, Patrol  # noqa: PLC0415
 
         with suppress(StoreUnwritable):
             # Made here, and not by several threads at the same time.
             _ = self._engine
-            named = set(names)
-            self._cloud.expect(
-                run for run in self._store.runs(live=True) if {run.id, run.names.app_name} & named
-            )
-        with ThreadPoolExecutor(threads) as pool:
-            return dict(zip(names, pool.map(self._ticked, names), strict=True))
+        came: dict[str, TickReport | Exception] = {}
+        runs: dict[str, Run] = {}
+        called: dict[str, list[str]] = {}
+        for name in names:
+            try:
+                run = self._find(self._reader, name)
+            except EngineError as error:
+                came[name] = error
+            else:
+                runs[run.id] = run
+                called.setdefault(run.id, []).append(name)
+        self._cloud.expect(runs.values())
+
+        def look(run_id: str) -> Looked:
+            came.update(dict.fromkeys(called[run_id], self._ticked(run_id)))
+            return Looked(run_id, None)
+
+        patrol = Patrol(
+            Threads(min(threads, max(1, len(runs))), look),
+            agenda=lambda: {
+                i: Appointment(None, f"{r.account} {r.region}") for i, r in runs.items()
+            },
+            wished=tuple,
+            clock=self._clock,
+            interval=self.settings.poll_interval.total_seconds(),
+        )
+        patrol.once()
+        return {name: came[name] for name in names}
 
     def _ticked(self, name: str) -> "TickReport | Exception":
         # What fails for one must not keep the others from their tick: they have machines too.

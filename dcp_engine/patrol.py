@@ -84,6 +84,21 @@ class Patrol:
         finally:
             self._crew.dismiss()
 
+    def once(self) -> None:
+        """Look once at every run there is. Raises what `agenda` raises."""
+        try:
+            for run_id, one in (self._agenda() or {}).items():
+                self._places[run_id] = one.place
+                self._rounds.add(run_id, 0.0, 0.0)
+            self._several = len(set(self._places.values())) > 1
+            while len(self._rounds):
+                self._begin(0.0)
+                if (looked := self._crew.ended(_PICK_UP)) is not None:
+                    self._busy[self._places[looked.run_id]] -= 1
+                    self._rounds.done(looked.run_id, 0.0, None)
+        finally:
+            self._crew.dismiss()
+
     def _patrol(self, stop: Stop, ready: Callable[[int], None]) -> None:
         pick_up = listen = self._clock.monotonic()
         known = -1

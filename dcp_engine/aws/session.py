@@ -42,6 +42,7 @@ def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
     return session.client(service, endpoint_url=endpoint_url, config=config)
 
 
+_CONNECTIONS = 32
 # Fetching credentials may ask a person for the code of an MFA device, so they get longer than a
 # call to AWS, and less than the deadline of a tick.
 _TO_FETCH = timedelta(minutes=2)
@@ -76,6 +77,9 @@ class Sessions:
             retries={"total_max_attempts": 1},
             connect_timeout=timeout.total_seconds(),
             read_timeout=timeout.total_seconds(),
+            # As many as `watch` looks at runs at once: a connection for which there is no room is
+            # made anew for each call.
+            max_pool_connections=_CONNECTIONS,
         )
         self._limit = TimeLimit(timeout)
         self._fetching = TimeLimit(to_fetch)

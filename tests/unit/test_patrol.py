@@ -192,3 +192,32 @@ def test_a_run_of_the_far_future_is_looked_at_all_the_same(clock: VirtualClock) 
     scene.runs = {"run": Appointment(clock.now() + timedelta(days=365), "here")}
     scene.go(16 * INTERVAL)
     assert scene.crew.times()["run"] >= 1
+
+
+def test_once_is_once_for_each_and_one_that_hangs_delays_nobody(clock: VirtualClock) -> None:
+    crew = FakeCrew(clock, size=4)
+    crew.takes = {"run-0": 100.0}
+    scene = Scene(clock, crew)
+    scene.runs = {f"run-{n}": Appointment(None, "here") for n in range(20)}
+    scene.patrol.once()
+    assert crew.times() == Counter(scene.runs.keys())
+    assert max(at for _, at in crew.begun) < 1.0
+    assert crew.dismissed
+
+
+def test_once_a_place_where_all_hang_leaves_the_others_their_turn(clock: VirtualClock) -> None:
+    crew = FakeCrew(clock, size=4)
+    crew.takes = {f"there-{n}": 100.0 for n in range(10)}
+    scene = Scene(clock, crew)
+    scene.runs = {f"there-{n}": Appointment(None, "there") for n in range(10)}
+    scene.runs |= {f"here-{n}": Appointment(None, "here") for n in range(10)}
+    scene.patrol.once()
+    assert set(crew.times()) == set(scene.runs)
+    assert max(at for name, at in crew.begun if name.startswith("here")) < 2.0
+
+
+def test_once_with_no_run_is_over_at_once(clock: VirtualClock) -> None:
+    crew = FakeCrew(clock, size=4)
+    Scene(clock, crew).patrol.once()
+    assert crew.dismissed
+    assert not crew.begun

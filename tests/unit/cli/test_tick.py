@@ -79,13 +79,13 @@ def test_a_name_that_is_not_known_is_told_by_the_exit_code(
     def fine(app: App, name: str) -> TickReport:
         if name == "nope":
             return real(app, name)
-        ticked.append(name)
+        ticked.append(app.find(name).names.app_name)
         return TickReport(run=app.find(name))
 
     monkeypatch.setattr(App, "tick", fine)
     result = invoke("tick", "Exp1", "nope", "Exp2")
     assert result.exit_code == 2
-    assert ticked == ["Exp1", "Exp2"]
+    assert sorted(ticked) == ["Exp1", "Exp2"]
     assert "named were" not in invoke("tick", "nope").stderr
 
 
@@ -134,3 +134,20 @@ def test_no_database_is_said_and_none_is_made(invoke: Invoke, database: Path) ->
 def test_a_database_without_runs_is_no_news(invoke: Invoke) -> None:
     result = invoke("tick", "--all")
     assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_run_that_is_named_twice_is_looked_at_once(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(State.RUNNING)
+    add(first)
+    add(other("Exp2"))
+    ticked: list[str] = []
+
+    def fine(app: App, name: str) -> TickReport:
+        ticked.append(app.find(name).id)
+        return TickReport(run=app.find(name))
+
+    monkeypatch.setattr(App, "tick", fine)
+    assert invoke("tick", "Exp1", first.id, "Exp2").exit_code == 0
+    assert sorted(ticked) == sorted([first.id, "Exp2-1"])
