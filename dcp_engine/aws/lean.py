@@ -31,8 +31,10 @@ READ: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     ),
     ("ec2", "InstanceBlockDeviceMapping"): frozenset({"Ebs"}),
     ("ec2", "EbsInstanceBlockDevice"): frozenset({"VolumeId"}),
+    ("ec2", "InstanceState"): frozenset({"Name"}),
     ("ec2", "Placement"): frozenset({"AvailabilityZone"}),
     ("ec2", "Reservation"): frozenset({"Instances"}),
+    ("ec2", "StateReason"): frozenset({"Message"}),
 }
 """The members that are read of a shape in an answer: (service, shape) → names.
 

@@ -51,16 +51,9 @@ def decode(body: bytes, type_: type[_T], *, what: str, path: Path) -> _T:
         raise undecodable(what, path, error) from error
 
 
-def convert(
-    fields: dict[str, Any], type_: type[_T], *, what: str, path: Path, more: bytes | None = None
-) -> _T:
-    """A value from a row's columns; `data`, where there is one, is JSON. Raises StoreBroken.
-
-    `more` is a JSON object with further fields.
-    """
+def convert(fields: dict[str, Any], type_: type[_T], *, what: str, path: Path) -> _T:
+    """A value from a row's columns; `data`, where there is one, is JSON. Raises StoreBroken."""
     try:
-        if more is not None:
-            fields = {**fields, **msgspec.json.decode(more, type=dict[str, Any])}
         if "data" in fields:
             fields = {**fields, "data": msgspec.json.decode(fields["data"])}
         return msgspec.convert(fields, type_)

@@ -1,16 +1,29 @@
 """The machines of a run; every function needs a transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from dcp_engine.model import Machine
-from dcp_engine.store.codec import convert, encode, stamp, stamp_or_none
+from dcp_engine.store.codec import encode, stamp, stamp_or_none, undecodable
 from dcp_engine.store.handle import Handle
 
 _COLUMNS: Final = ("instance_id", "fleet_id", "first_seen", "ended_at")
+
+# Whatever is known of a machine beyond that.
+_DETAILS: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "Details",
+        [
+            (field.name, field.type, field.default)
+            for field in msgspec.structs.fields(Machine)
+            if field.name not in _COLUMNS
+        ],
+    )
+)
 
 
 def record(db: Handle, run_id: str, machines: Sequence[Machine]) -> None:
@@ -48,12 +61,16 @@ def of_run(db: Handle, path: Path, run_id: str) -> list[Machine]:
 
 
 def _machine(row: Sequence[Any], path: Path, run_id: str) -> Machine:
-    *columns, details = row
-    fields = dict(zip(_COLUMNS, columns, strict=True))
-    return convert(
-        fields,
-        Machine,
-        what=f"Machine {fields['instance_id']} of run {run_id}",
-        path=path,
-        more=details,
-    )
+    instance_id, fleet_id, first_seen, ended_at, details = row
+    try:
+        # There may be thousands, and this is five times as fast as to convert them.
+        return Machine(
+            instance_id=instance_id,
+            fleet_id=fleet_id,
+            first_seen=datetime.fromisoformat(first_seen),
+            ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
+            **(msgspec.structs.asdict(_DETAILS.decode(details)) if details else {}),
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+        what = f"Machine {instance_id} of run {run_id}"
+        raise undecodable(what, path, error) from error
