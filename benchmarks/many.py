@@ -37,9 +37,9 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SIZES: Final = (
-    Size(runs=10, minutes=2),
-    Size(runs=100, minutes=2),
-    Size(runs=1000, minutes=3, lateness=2, memory=200),
+    Size(runs=10, minutes=1.5),
+    Size(runs=100, minutes=1.5),
+    Size(runs=1000, minutes=2, lateness=2, memory=200),
     Size(runs=10_000, minutes=10, regions=10, lateness=10, memory=400),
 )
 SMOKE: Final = (Size(runs=6, minutes=0.05, interval=1, lateness=60, memory=1000),)
