@@ -33,7 +33,8 @@ _DONE: Final[Mapping[str, dict[str, Any]]] = {
     "DeleteService": {"service": {}},
     "DeleteCluster": {"cluster": {}},
 }
-_LOOKS: Final = ("Describe", "Get", "List", "Head")
+LOOKS: Final = ("Describe", "Get", "List", "Head")
+"""How the names of those operations begin that change nothing."""
 
 
 class Ending(Answers):
@@ -161,7 +162,7 @@ class EndingStub(Stub):
         before = self.asked.copy()
         answer = super().reply(headers, body)
         (operation,) = self.asked - before
-        if not operation.partition(":")[2].startswith(_LOOKS):
+        if not operation.partition(":")[2].startswith(LOOKS):
             self._known.clear()
         return answer
 

@@ -1,6 +1,5 @@
 """A database with many live runs, as a fixed load."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Final
 
 from benchmarks.stub import ACCOUNT, CREATED, KEY, fleet_of, machine_of, queue_of
 from dcp_engine import driver_tag
+from dcp_engine.answers import OF_THE_ENGINE
+from dcp_engine.aws.session import fingerprint
 from dcp_engine.builtin import built_in
 from dcp_engine.defaults import Settings
 from dcp_engine.model import DutyRecord, Fleet, Identities, Machine, Names, Run, State
@@ -19,7 +20,6 @@ REGIONS: Final = (
     *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1"),
     *("eu-west-2", "eu-central-1", "ap-south-1", "ap-northeast-1", "ca-central-1"),
 )
-_OF_THE_ENGINE: Final = ("look-at-fleets", "record-identities", "thin-numbers")
 # The golden section puts any number of runs evenly between two looks.
 _SPREAD: Final = 0.618034
 
@@ -41,7 +41,7 @@ def fill(
     """
     settings = settings or Settings()
     duties = [
-        *((name, settings.downscale_interval) for name in _OF_THE_ENGINE),
+        *((name, settings.downscale_interval) for name in OF_THE_ENGINE["duties"]),
         *(
             (owned.item.name, owned.item.every)
             for owned in Plugins(built_in()).duties(settings)
@@ -134,7 +134,7 @@ def a_run(
             ),
         ),
         jobs_seen=True,
-        key_checked=hashlib.sha256(KEY.encode()).hexdigest()[:16],
+        key_checked=fingerprint(KEY),
         machines_seen=True,
         duties=tuple(_done(duty, every, number, now) for duty, every in duties),
     )
@@ -142,5 +142,5 @@ def a_run(
 
 def _done(duty: str, every: timedelta, number: int, now: datetime) -> DutyRecord:
     last = now - every * (number * _SPREAD % 1)
-    by_the_engine = duty in _OF_THE_ENGINE
+    by_the_engine = duty in OF_THE_ENGINE["duties"]
     return DutyRecord(name=duty, last_at=last, next_at=None if by_the_engine else last + every)

@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from benchmarks.calls import account, launched
-from benchmarks.ending import APP_NAME, TASK_DEFINITIONS
+from benchmarks.ending import APP_NAME, LOOKS, TASK_DEFINITIONS
 from benchmarks.figure import Figure
 from benchmarks.load import a_run, insert_machines
 from benchmarks.stubbed import StubProcess
@@ -45,7 +45,6 @@ CANCEL: Final = "ec2:CancelSpotFleetRequests"
 _TAKES_TIME: Final = frozenset(
     {CANCEL, "sqs:DeleteQueue", "ecs:DeleteService", "logs:CreateExportTask"}
 )
-_LOOKS: Final = ("Describe", "Get", "List", "Head")
 _SAMPLE: Final = 200
 
 
@@ -149,7 +148,7 @@ def waits(*, alive: int, dead: int) -> Waited:
                 else:
                     asking += pause
             there.clock.advance(pause)
-    changes = (name for name in asked if not name.partition(":")[2].startswith(_LOOKS))
+    changes = (name for name in asked if not name.partition(":")[2].startswith(LOOKS))
     return Waited(asking=asking, idle=idle, first_change=next(changes))
 
 

@@ -189,7 +189,7 @@ class App:
         if len(names) < 2:
             return {name: self._ticked(name) for name in names}
         from dcp_engine.crew import Looked, Threads  # noqa: PLC0415 - for several alone
-        from dcp_engine.patrol import Appointment, Patrol  # noqa: PLC0415
+        from dcp_engine.patrol import Appointment, Patrol, place_of  # noqa: PLC0415
 
         with suppress(StoreUnwritable):
             # Made here, and not by several threads at the same time.
@@ -214,7 +214,7 @@ class App:
         patrol = Patrol(
             Threads(min(threads, max(1, len(runs))), look),
             agenda=lambda: {
-                i: Appointment(None, f"{r.account} {r.region}") for i, r in runs.items()
+                i: Appointment(None, place_of(run.account, run.region)) for i, run in runs.items()
             },
             wished=tuple,
             clock=self._clock,

@@ -38,7 +38,7 @@ class Census:
         self._drive = drive
         self._aws = aws
         self._clock = clock
-        self._every_look = every_look
+        self.every_look = every_look
 
     def take(self, fleets: Mapping[str, FleetFacts | None]) -> Mapping[str, int]:
         """How many machines are up in each fleet that AWS knows; what is known of each is noted.
@@ -63,7 +63,7 @@ class Census:
         run = self._drive.run
         record = run.duty(CALL)
         last = record.last_at if record else None
-        if self._every_look or last is None or not steady(run):
+        if self.every_look or last is None or not steady(run):
             return None
         if not timedelta(0) <= self._clock.now() - last < _AT_LEAST_EVERY:
             return None

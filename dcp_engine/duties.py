@@ -146,15 +146,14 @@ class Duties:
             or result.memory is not None
         )
         samples = [*result.samples, *_observed(result.observations, now)]
-        if not third_party and noted:
+        change, problems = done if noted else unchanged, {**result.problems, problem: None}
+        if third_party:
+            self._drive.problems(problems, change=change, samples=samples)
+            return
+        if noted or samples:
             # What ours have seen they see again, should this process die before it is written down.
-            self._drive.observe(done, samples)
-            noted, samples = False, []
-        self._drive.problems(
-            {**result.problems, problem: None},
-            change=done if noted else unchanged,
-            samples=samples,
-        )
+            self._drive.observe(change, samples)
+        self._drive.problems(problems)
 
     def _failed(self, owned: Owned[Duty], error: BaseException) -> None:
         duty = owned.item

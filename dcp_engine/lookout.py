@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from dcp_engine.crew import Looked, Threads
 from dcp_engine.errors import EngineError, StoreError
 from dcp_engine.model import Event, Lease, Run
-from dcp_engine.patrol import Appointment, Patrol
+from dcp_engine.patrol import Appointment, Patrol, place_of
 
 if TYPE_CHECKING:
     from dcp_engine.clock import Clock
@@ -87,7 +87,7 @@ class Lookout:
         except StoreError:
             self._ended.set()
             raise
-        agenda = {one.run_id: Appointment(one.at, f"{one.account} {one.region}") for one in due}
+        agenda = {one.run_id: Appointment(one.at, place_of(one.account, one.region)) for one in due}
         self._version, self._read_at = version, now
         return agenda
 

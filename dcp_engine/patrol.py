@@ -36,6 +36,11 @@ class Appointment(msgspec.Struct, frozen=True):
     place: str
 
 
+def place_of(account: str, region: str) -> str:
+    """Where a run is, for its appointment."""
+    return f"{account} {region}"
+
+
 class Stop(Protocol):
     """What ends the patrol between two looks; `dcp_engine.app.Stop`."""
 

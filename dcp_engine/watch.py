@@ -65,7 +65,6 @@ class Watch:
         self._clock = clock
         self._settings = settings
         self._content = content
-        self._every_machine = every_machine
         self._census = Census(drive, aws, clock, every_look=every_machine)
         self.looked_at: datetime | None = None
         """When AWS answered the last look at the fleets, by its own clock."""
@@ -148,7 +147,7 @@ class Watch:
         would ask for theirs in the same minute. Returns whether there was a look. Raises
         Credentials, OutOfTime.
         """
-        if self._every_machine:
+        if self._census.every_look:
             return False
         facts = self._aws.capacity.told(self._drive.run.fleet_ids)
         if facts is None or not self._content(facts):

@@ -7,6 +7,7 @@ not asked for; what is kept is botocore's own, and means what it meant.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -60,12 +61,10 @@ def make_lean(session: Session) -> None:
 def moment(value: Any) -> Any:
     """The moment in a part of an answer; what is no plain ISO 8601 is left to botocore."""
     if isinstance(value, str) and value[10:11] == "T":
-        try:
+        with suppress(ValueError):
             found = datetime.fromisoformat(value)
-        except ValueError:
-            return parse_timestamp(value)
-        if found.tzinfo is not None:
-            return found
+            if found.tzinfo is not None:
+                return found
     return parse_timestamp(value)
 
 

@@ -141,7 +141,7 @@ class Sessions:
             ) from None
         except Exception as error:  # noqa: BLE001 - credential providers raise anything
             raise translate(GET_CALLER_IDENTITY, error) from None
-        return hashlib.sha256(key.encode()).hexdigest()[:16]
+        return fingerprint(key)
 
     def login_command(self) -> str:
         """What to type to renew the credentials in use; never raises."""
@@ -182,6 +182,11 @@ class Sessions:
             make_lean(session)
             self._session = session
         return self._session
+
+
+def fingerprint(access_key_id: str) -> str:
+    """What tells an access key from another one and does not give it away."""
+    return hashlib.sha256(access_key_id.encode()).hexdigest()[:16]
 
 
 def _access_key(session: botocore.session.Session) -> tuple[str, bool]:

@@ -53,6 +53,13 @@ def for_minutes(rig: Rig, run: Run, minutes: float) -> Run:
     return rig.until(run, lambda _: rig.clock.now() >= until, every=timedelta(minutes=5))
 
 
+def asked_for_machines(aws: SimulatedAws, rig: Rig, run: Run) -> int:
+    """How often in the hour that comes."""
+    aws.requests.clear()
+    for_minutes(rig, run, 60)
+    return aws.requests.count(MACHINES)
+
+
 def up(rig: Rig, run: Run) -> set[str]:
     return {m.instance_id for m in rig.store.machines(run.id) if m.ended_at is None}
 
@@ -76,9 +83,7 @@ def test_with_the_watch_on_they_are_asked_for_at_every_look(
     aws: SimulatedAws, rig: Rig, tmp_path: Path
 ) -> None:
     run = settled(rig, launched(aws, tmp_path))
-    aws.requests.clear()
-    for_minutes(rig, run, 60)
-    assert aws.requests.count(MACHINES) >= 6
+    assert asked_for_machines(aws, rig, run) >= 6
 
 
 @pytest.mark.parametrize("goes_by_them", [True, False])
@@ -99,9 +104,7 @@ def test_a_plugin_says_whether_it_goes_by_each_machine(
 
     rig = make_rig(disabled=WATCH, plugins={"mine": Plugin()})
     run = settled(rig, launched(aws, tmp_path))
-    aws.requests.clear()
-    for_minutes(rig, run, 60)
-    assert (aws.requests.count(MACHINES) >= 6) == goes_by_them
+    assert (asked_for_machines(aws, rig, run) >= 6) == goes_by_them
 
 
 def test_a_lost_machine_is_noticed_at_the_next_look_where_none_takes_its_place(
@@ -143,9 +146,7 @@ def test_a_machine_of_more_than_one_unit_may_be_replaced_by_others_so_each_is_as
     launch = launched(aws, tmp_path, 1, weights=(1.0, 2.0))
     run = plain.until(plain.register(launch).run, lambda now: bool(now.active_machines))
     run = for_minutes(plain, run, 65)
-    aws.requests.clear()
-    for_minutes(plain, run, 60)
-    assert aws.requests.count(MACHINES) >= 6
+    assert asked_for_machines(aws, plain, run) >= 6
 
 
 def test_while_anything_is_wrong_each_is_asked_for(
@@ -155,9 +156,7 @@ def test_while_anything_is_wrong_each_is_asked_for(
     aws.faults.add(SERVICE, Fault.DENIED, times=None)
     run = for_minutes(plain, run, 370)
     assert run.problem("service-unreadable") is not None
-    aws.requests.clear()
-    for_minutes(plain, run, 60)
-    assert aws.requests.count(MACHINES) >= 6
+    assert asked_for_machines(aws, plain, run) >= 6
 
 
 def test_a_question_for_machines_that_failed_is_asked_again_at_the_next_look(
