@@ -34,6 +34,7 @@ PROBLEMS_OF_THE_ENGINE: Final = frozenset(
         "fleet-history",
         "fleet-missing",
         "fleet-unreadable",
+        "machines-unreadable",
         "monitor-file",
         "no-capacity",
         "other-account",

@@ -74,11 +74,21 @@ class Census:
     def _shown(self) -> Sequence[MachineFacts] | None:
         """The fleets' machines as EC2 shows them, None where it does not."""
         try:
-            return self._aws.machines.facts(self._drive.run.fleet_ids)
+            shown = self._aws.machines.facts(self._drive.run.fleet_ids)
         except (Credentials, OutOfTime):
             raise
-        except AwsError:
+        except AwsError as error:
+            self._drive.failed(
+                "machines-unreadable",
+                f"EC2 does not tell what it knows of the run's machines: {error}. They work on, "
+                "and the fleet's own list says which are up. Until EC2 answers nothing is known "
+                "of a new one but its id, and one that ends keeps its alarm, which costs no "
+                "machine's time. It is asked again.",
+                error,
+            )
             return None
+        self._drive.problems({"machines-unreadable": None})
+        return shown
 
     def _active(self, fleet_id: str, shown: Sequence[MachineFacts] | None) -> Sequence[str]:
         """The machines of a fleet that are up.

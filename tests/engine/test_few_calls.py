@@ -169,9 +169,11 @@ def test_a_question_for_machines_that_failed_is_asked_again_at_the_next_look(
     end(aws, victim)
     aws.faults.add(MACHINES, Fault.DENIED, times=1)
     run = for_minutes(plain, run, 12)
-    assert victim in up(plain, run)
-    run = for_minutes(plain, run, 60)
+    assert [event.data["problem"] for event in plain.events(run, "problem")] == [
+        "machines-unreadable"
+    ]
     assert victim not in up(plain, run)
+    assert run.problems == ()
 
 
 def test_in_the_drain_every_machine_is_asked_for_at_every_look(
@@ -316,3 +318,34 @@ def test_a_roll_that_a_clock_set_back_leaves_in_the_future_is_called_at_once(
     assert again is not None
     assert again.last_at is not None
     assert plain.clock.now() - again.last_at <= timedelta(minutes=61)
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_that_ec2_does_not_tell_of_the_machines_is_said_until_it_does(
+    aws: SimulatedAws, rig: Rig, plain: Rig, tmp_path: Path, watching: bool
+) -> None:
+    rig = rig if watching else plain
+    launch = launched(aws, tmp_path)
+    run = settled(rig, launch)
+    aws.faults.add(MACHINES, Fault.INTERNAL, times=None)
+    run = for_minutes(rig, run, 65)
+    (problem,) = [one for one in run.problems if one.name == "machines-unreadable"]
+    assert "EC2 does not tell" in problem.text
+    assert MACHINES in problem.text
+    assert not problem.needs_person
+    assert run.active_machines == 3
+    aws.faults.clear()
+    run = for_minutes(rig, run, 25)
+    assert run.problems == ()
+    assert up(rig, run) == alive(aws, launch)
+
+
+def test_that_a_login_may_not_ask_for_the_machines_needs_a_person(
+    aws: SimulatedAws, plain: Rig, tmp_path: Path
+) -> None:
+    run = settled(plain, launched(aws, tmp_path))
+    aws.faults.add(MACHINES, Fault.DENIED, times=None)
+    run = for_minutes(plain, run, 65)
+    problem = run.problem("machines-unreadable")
+    assert problem is not None
+    assert problem.needs_person
