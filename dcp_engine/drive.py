@@ -62,6 +62,7 @@ class Drive:
         self._lock = threading.RLock()
         self._run = run or store.run(lease.run_id)
         self._unwritten: list[Sample] | None = None
+        self._only_here = False
         self.lease = lease
         self.deadline = clock.monotonic() + settings.tick_deadline.total_seconds()
         self.events: list[Event] = []
@@ -189,7 +190,7 @@ class Drive:
                 samples=[*(self._unwritten or ()), *samples],
             ),
         )
-        self._run, self._unwritten = run, None
+        self._run, self._unwritten, self._only_here = run, None, False
         if machines:
             self._machines.update({m.instance_id: m for m in machines})
         self.events.extend(written)
@@ -198,6 +199,12 @@ class Drive:
         """Apply a change in memory only: for TEARDOWN on a database that cannot be written."""
         with self._lock:
             self._run = change(self._run)
+            self._only_here = True
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the run in the store is as it is here."""
+        return self._unwritten is None and not self._only_here
 
     def event(self, kind: str, text: str, **data: Any) -> None:
         """Write down one event."""

@@ -7,6 +7,7 @@ does the next tick: everything that matters is in the store.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -66,8 +67,18 @@ class TickReport(msgspec.Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
 
 
+class _Kept(NamedTuple):
+    """A run as it was last written, under a lease by which nobody else can have written it since.
+
+    Should somebody have taken it all the same, the next commit and the next changing call say so.
+    """
+
+    lease: Lease
+    run: Run
+
+
 class Engine:
-    """Ticks runs; holds nothing between ticks but its tools."""
+    """Ticks runs; holds nothing between ticks but its tools, and what it has a lease on."""
 
     def __init__(
         self,
@@ -101,7 +112,7 @@ class Engine:
         self._notifiers = plugins.notifiers()
         self._reports = PluginReports(plugins, clock, settings)
         self._records = RememberedRuns.of(store)
-        self._kept: dict[str, Lease] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def tick(self, run_id: str, *, keep_lease: bool = False) -> TickReport:
         """One tick. With `keep_lease` the run stays this driver's until its lease lapses.
@@ -110,27 +121,33 @@ class Engine:
         where the database cannot be written, the fleets of a run whose TEARDOWN is in it are
         stopped all the same, before StoreUnwritable is raised and says so.
         """
-        run = self._store.run(run_id)
-        if not run.live and not self._store.due(run_id, self._clock.now()):
-            return TickReport(run=run)
-        try:
-            lease = self._store.acquire(
-                run_id,
-                self._holder,
-                self._settings.lease_ttl,
-                self._clock.now(),
-                self._is_dead,
-                enough=self._settings.tick_deadline + self._settings.request_timeout,
-            )
-        except LeaseHeld as held:
-            return TickReport(run=run, held_by=str(held))
-        except StoreUnwritable as error:
-            raise self.unwritable(run, error) from error
-        # A lease that is still the same was nobody else's meanwhile, and only who has it may write.
-        known = run if self._kept.pop(run_id, None) == lease else None
+        known: Run | None
+        kept = self._kept.pop(run_id, None)
+        if kept is not None and self._lasts(kept.lease):
+            lease, known = kept.lease, kept.run
+        else:
+            run = self._store.run(run_id)
+            if not run.live and not self._store.due(run_id, self._clock.now()):
+                return TickReport(run=run)
+            try:
+                lease = self._store.acquire(
+                    run_id,
+                    self._holder,
+                    self._settings.lease_ttl,
+                    self._clock.now(),
+                    self._is_dead,
+                    enough=self._enough,
+                )
+            except LeaseHeld as held:
+                return TickReport(run=run, held_by=str(held))
+            except StoreUnwritable as error:
+                raise self.unwritable(run, error) from error
+            known = run if kept is not None and kept.lease == lease else None
         drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers, run=known)
         try:
             self._drive(drive)
+            if keep_lease and drive.run.live and drive.is_written:
+                self._kept[run_id] = _Kept(lease, drive.run)
         except LeaseLost as lost:
             return TickReport(
                 run=self._store.run(run_id), events=tuple(drive.events), held_by=str(lost)
@@ -140,12 +157,20 @@ class Engine:
         finally:
             if not keep_lease:
                 self.let_go(lease)
-            elif drive.run.live:
-                self._kept[run_id] = lease
         return TickReport(run=drive.run, events=tuple(drive.events), lease=lease)
+
+    @property
+    def _enough(self) -> timedelta:
+        """What must be left of a lease at the beginning of a tick."""
+        return self._settings.tick_deadline + self._settings.request_timeout
+
+    def _lasts(self, lease: Lease) -> bool:
+        """Whether a lease is long enough for one more tick, by a clock that was not set back."""
+        return self._enough <= lease.until - self._clock.now() <= self._settings.lease_ttl
 
     def let_go(self, lease: Lease) -> None:
         """Free a lease that `tick` was asked to keep."""
+        self._kept.pop(lease.run_id, None)
         try:
             self._store.release(lease)
         except StoreUnwritable:
@@ -154,6 +179,8 @@ class Engine:
 
     def let_go_of_all(self, leases: Sequence[Lease]) -> None:
         """Free leases that `tick` was asked to keep, all at once."""
+        for lease in leases:
+            self._kept.pop(lease.run_id, None)
         try:
             self._store.release_all(leases)
         except StoreError:

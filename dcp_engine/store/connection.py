@@ -69,6 +69,19 @@ class Connection:
                 trouble.raise_in_words(error, self.path, writing=False)
 
     @contextlib.contextmanager
+    def still(self) -> Iterator[int]:
+        """With nobody else of this process writing: a number that is another one where others have.
+
+        https://www.sqlite.org/pragma.html#pragma_data_version. Raises StoreBroken.
+        """
+        with self._lock:
+            try:
+                (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            except sqlite3.Error as error:
+                trouble.raise_in_words(error, self.path, writing=False)
+            yield int(version)
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Handle]:
         """All of it or nothing, with no other writer between. Raises StoreUnwritable, StoreBroken.
 

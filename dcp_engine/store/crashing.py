@@ -46,6 +46,9 @@ class CrashingStore:
     def wished(self) -> list[str]:
         return self._store.wished()
 
+    def gather(self, pause: timedelta) -> None:
+        self._store.gather(pause)
+
     def release_all(self, leases: Sequence[Lease]) -> None:
         self._crash("before store release_all")
         self._store.release_all(leases)

@@ -109,6 +109,9 @@ class Store(Protocol):
         Events are queued for each of `notifiers` in the same transaction.
         """
 
+    def gather(self, pause: timedelta) -> None:
+        """Let each commit wait so long for those of other threads, to be written with them."""
+
     def add_request(self, request: Request) -> None:
         """Write down a person's wish; needs no lease."""
 

@@ -12,8 +12,10 @@ from dcp_engine.store.codec import convert, decode, encode, stamp, stamp_or_none
 from dcp_engine.store.connection import Connection, connect
 from dcp_engine.store.file_system import Mounts, mounted
 from dcp_engine.store.handle import Handle
+from dcp_engine.store.joint import Joint
 from dcp_engine.store.leases import release
 from dcp_engine.store.protocol import Commit, Delivery, Due
+from dcp_engine.store.quiet import Quiet
 
 if TYPE_CHECKING:
     from dcp_engine.series import Bucket
@@ -27,6 +29,8 @@ class SqliteStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._path = connection.path
+        self._quiet = Quiet(connection)
+        self._joint = Joint(connection)
         # A file has one for ever, and another file in its place is noticed.
         self._identity: str | None = None
 
@@ -106,14 +110,15 @@ class SqliteStore:
             return agenda.of_all(db, self._path)
 
     def version_of_others(self) -> int:
-        # https://www.sqlite.org/pragma.html#pragma_data_version
-        with self._connection.read() as db:
-            (version,) = db.execute("PRAGMA data_version").fetchone()
-            return int(version)
+        with self._connection.still() as version:
+            return version
 
     def wished(self) -> list[str]:
         with self._connection.read() as db:
             return agenda.wished(db)
+
+    def gather(self, pause: timedelta) -> None:
+        self._joint.gather(pause)
 
     def release_all(self, leases: Sequence[Lease]) -> None:
         with self._connection.write() as db:
@@ -158,7 +163,8 @@ class SqliteStore:
         if run.id != lease.run_id:
             raise ValueError(f"a lease on run {lease.run_id} cannot write run {run.id}")
         _check_belongs(run.id, changes.events)
-        with self._connection.write() as db:
+
+        def written(db: Handle) -> None:
             leases.fence(db, self._path, lease)
             db.execute(
                 "UPDATE runs SET app_name = ?, account = ?, region = ?, live = ?, "
@@ -172,6 +178,10 @@ class SqliteStore:
                 samples.record(db, self._path, run.id, changes.samples)
             _consume(db, run.id, changes.consumed)
             journal.append(db, changes.events, changes.notifiers)
+            if changes.consumed:
+                self._quiet.stirred()
+
+        self._joint.write(written)
 
     def add_request(self, request: Request) -> None:
         with self._connection.write() as db:
@@ -189,8 +199,11 @@ class SqliteStore:
                     encode(request.data),
                 ],
             )
+            self._quiet.stirred()
 
     def requests(self, run_id: str) -> list[Request]:
+        if self._quiet.about(run_id):
+            return []
         with self._connection.read() as db:
             rows = db.execute(
                 "SELECT id, kind, at, data FROM requests WHERE run_id = ? AND consumed = 0 "

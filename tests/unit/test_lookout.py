@@ -27,6 +27,9 @@ class FakeStore:
     def version_of_others(self) -> int:
         return self.version
 
+    def gather(self, pause: timedelta) -> None:
+        self.pause = pause
+
     def agenda(self) -> list[Due]:
         self.lists += 1
         if self.fails:

@@ -27,7 +27,8 @@ def statements(
     try:
         store.insert_run(make_run(), [make_event("e0")], ["mail"])
         lease = store.acquire("run-1", holder, TTL, now, lambda _: False)
-        store.add_request(Request(id="q", run_id="run-1", kind=RequestKind.ABORT, at=now))
+        for wish in ("q", "open"):
+            store.add_request(Request(id=wish, run_id="run-1", kind=RequestKind.ABORT, at=now))
         machine = Machine(instance_id="i-1", fleet_id="sfr-1", first_seen=now)
         store.commit(
             lease,
@@ -96,7 +97,7 @@ def test_events_of_a_run_are_found_without_reading_those_of_others(
     assert steps.count(used) == 2
 
 
-def test_only_lists_of_runs_walk_through_a_whole_index(
+def test_only_lists_of_runs_and_what_is_asked_of_them_walk_through_a_whole_index(
     store: SqliteStore, statements: list[str]
 ) -> None:
     with store._connection.read() as db:
@@ -107,4 +108,9 @@ def test_only_lists_of_runs_walk_through_a_whole_index(
             if row[3].startswith("SCAN")
         }
 
-    assert walks == {"SCAN runs USING INDEX runs_by_age", "SCAN runs USING INDEX runs_live_by_age"}
+    assert walks == {
+        "SCAN runs USING INDEX runs_by_age",
+        "SCAN runs USING INDEX runs_live_by_age",
+        # Only what nobody has obeyed yet is in it.
+        "SCAN requests USING INDEX requests_open",
+    }
