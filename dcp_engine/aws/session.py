@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 
 from dcp_engine.aws.lean import make_lean
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
+from dcp_engine.aws.plain_xml import LONG, PlainXml
 from dcp_engine.aws.service_models import service_models
 from dcp_engine.aws.taxonomy import translate
 from dcp_engine.aws.time_limit import TimeIsUp, TimeLimit
@@ -43,6 +44,10 @@ def plain_client(service: str, *, endpoint_url: str, region: str) -> Any:
 
 
 _CONNECTIONS = 32
+# A question for numbers has some sixty parts for each of thousands of machines, and botocore looks
+# at each part before it sends them; CloudWatch says so, too, where one is wrong. Of the other
+# services each request is looked at: to S3, one without a key would be about the whole bucket.
+_MUCH_TO_CHECK = "cloudwatch"
 # Fetching credentials may ask a person for the code of an MFA device, so they get longer than a
 # call to AWS, and less than the deadline of a tick.
 _TO_FETCH = timedelta(minutes=2)
@@ -81,6 +86,7 @@ class Sessions:
             # made anew for each call.
             max_pool_connections=_CONNECTIONS,
         )
+        self._unchecked = self._config.merge(Config(parameter_validation=False))
         self._limit = TimeLimit(timeout)
         self._fetching = TimeLimit(to_fetch)
         self._lock = threading.RLock()
@@ -97,8 +103,12 @@ class Sessions:
             key = service, region
             if key not in self._clients:
                 session: Any = self._current()
-                client = session.create_client(service, region_name=region, config=self._config)
+                config = self._unchecked if service == _MUCH_TO_CHECK else self._config
+                client = session.create_client(service, region_name=region, config=config)
                 client.meta.events.register("before-parse", check_body)
+                if service == LONG[0]:
+                    # After that one: botocore calls those of a whole event last.
+                    client.meta.events.register_last("before-parse", PlainXml())
                 self._clients[key] = self._limit.around(client)
             return self._clients[key]
 

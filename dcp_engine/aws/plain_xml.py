@@ -1,0 +1,93 @@
+"""Reads a long XML answer several times as fast as botocore does, by the same model.
+
+botocore looks at every element of an answer, and an instance of EC2 has some sixty. Here those that
+the model does not have are passed over (`dcp_engine.aws.lean` takes out what nobody reads), and all
+that is known of a shape is worked out once. It is for answers of structures, lists, texts and
+moments only, in the `ec2` protocol: nothing flattened, nothing in attributes or headers (Smithy,
+"AWS EC2 query protocol", "XML shape serialization").
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from botocore.model import Shape
+
+from dcp_engine.aws.lean import moment
+
+LONG: Final = ("ec2", "DescribeInstances")
+"""The service and the operation whose answers come by the megabyte."""
+
+_Reader = Callable[[ElementTree.Element], Any]
+
+
+class PlainXml:
+    """A handler of botocore's `before-parse` for the answers of one operation."""
+
+    def __init__(self) -> None:
+        self._read: _Reader | None = None
+
+    def __call__(
+        self,
+        *,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """Read a good answer, and leave to botocore only what comes around it.
+
+        An error and what is no XML are left to it as a whole.
+        """
+        if operation_model.name != LONG[1] or response_dict["status_code"] >= 300:
+            return
+        try:
+            root = ElementTree.fromstring(response_dict["body"])
+        except ElementTree.ParseError:
+            return
+        if self._read is None:
+            self._read = _reader(operation_model.output_shape)
+        customized_response_dict.update(self._read(root))
+        # What is left has the id of the request, which botocore puts beside the answer.
+        for child in list(root):
+            if not child.tag.endswith("requestId"):
+                root.remove(child)
+        response_dict["body"] = ElementTree.tostring(root)
+
+
+def _reader(shape: Shape) -> _Reader:
+    """What makes of an element what botocore makes of it. Raises ValueError for other shapes."""
+    kind: Any = shape
+    match kind.type_name:
+        case "structure":
+            return _structure(kind)
+        case "list":
+            item = _reader(kind.member)
+            return lambda node: [item(child) for child in node]
+        case "timestamp":
+            return lambda node: moment(node.text or "")
+        case "string":
+            return lambda node: node.text or ""
+    raise ValueError(f"{shape.name} is of a type that is read by botocore: {shape.type_name}")
+
+
+def _structure(shape: Any) -> _Reader:
+    members = {
+        str(member.serialization.get("name", name)): (name, _reader(member))
+        for name, member in shape.members.items()
+    }
+    # By the tag with its namespace; None for what the model does not have.
+    found: dict[str, tuple[str, _Reader] | None] = {}
+
+    def read(node: ElementTree.Element) -> dict[str, Any]:
+        answer = {}
+        for child in node:
+            tag = child.tag
+            if tag not in found:
+                found[tag] = members.get(tag.rpartition("}")[2])
+            member = found[tag]
+            if member is not None:
+                answer[member[0]] = member[1](child)
+        return answer
+
+    return read

@@ -1,0 +1,107 @@
+"""What is read of a long answer is what botocore reads of it."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import botocore.session
+import pytest
+from botocore.model import ServiceModel
+from botocore.parsers import EC2QueryParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcp_engine.aws.lean import LeanModels, moment
+from dcp_engine.aws.plain_xml import LONG, PlainXml
+
+SPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+WHOLE = botocore.session.get_session().get_service_model("ec2")
+
+
+@pytest.fixture(scope="module")
+def operation() -> Any:
+    loader = botocore.session.get_session().get_component("data_loader")
+    return ServiceModel(LeanModels(loader).load_service_model("ec2", "service-2")).operation_model(
+        LONG[1]
+    )
+
+
+def by_botocore(operation: Any, response: dict[str, Any]) -> Any:
+    parser = EC2QueryParser(timestamp_parser=moment)
+    return parser.parse(response, operation.output_shape)
+
+
+def both(operation: Any, body: bytes, status: int = 200) -> tuple[Any, Any]:
+    """The answer as botocore reads it, and as it is read with the handler."""
+    given_ = {"status_code": status, "headers": {"x-amzn-requestid": "abc"}, "body": body}
+    expected = by_botocore(operation, dict(given_))
+    custom: dict[str, Any] = {}
+    PlainXml()(operation_model=operation, response_dict=given_, customized_response_dict=custom)
+    found = by_botocore(operation, given_)
+    found.update(custom)
+    return expected, found
+
+
+def element(shape: Any, name: str, draw: Any, depth: int = 0) -> ElementTree.Element:
+    """An element of a shape, with any of its members, as EC2 writes it."""
+    node = ElementTree.Element(f"{{{SPACE}}}{name}")
+    if shape.type_name == "structure":
+        for member, inner in shape.members.items():
+            if draw(st.booleans()):
+                inner_name = inner.serialization.get("name", member)
+                node.append(element(inner, inner_name, draw, depth + 1))
+        if draw(st.booleans()):
+            ElementTree.SubElement(node, f"{{{SPACE}}}somethingNewer").text = "x"
+    elif shape.type_name == "list":
+        for _ in range(draw(st.integers(0, 2))):
+            node.append(element(shape.member, "item", draw, depth + 1))
+    elif shape.type_name == "timestamp":
+        node.text = draw(st.datetimes()).isoformat(timespec="milliseconds") + "Z"
+    elif shape.type_name == "boolean":
+        node.text = draw(st.sampled_from(["true", "false"]))
+    elif shape.type_name == "integer":
+        node.text = str(draw(st.integers(0, 99)))
+    else:
+        node.text = draw(st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=5))
+    return node
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_it_is_what_botocore_reads(operation: Any, data: st.DataObject) -> None:
+    root = element(operation.output_shape, "DescribeInstancesResponse", data.draw)
+    ElementTree.SubElement(root, f"{{{SPACE}}}requestId").text = "abc-1"
+    expected, found = both(operation, ElementTree.tostring(root))
+    assert found == expected
+    assert found["ResponseMetadata"]["RequestId"] == "abc-1"
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.data())
+def test_members_that_nobody_reads_are_passed_over(operation: Any, data: st.DataObject) -> None:
+    whole = WHOLE.operation_model(LONG[1]).output_shape
+    root = element(whole, "DescribeInstancesResponse", data.draw)
+    expected, found = both(operation, ElementTree.tostring(root))
+    assert found == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"no xml", b"<a><b></a>"])
+def test_what_is_no_xml_is_left_to_botocore(operation: Any, body: bytes) -> None:
+    response = {"status_code": 200, "headers": {}, "body": body}
+    custom: dict[str, Any] = {}
+    PlainXml()(operation_model=operation, response_dict=response, customized_response_dict=custom)
+    assert (response["body"], custom) == (body, {})
+
+
+def test_an_error_is_left_to_botocore(operation: Any) -> None:
+    body = (
+        b"<Response><Errors><Error><Code>Throttled</Code><Message>Slow</Message></Error></Errors>"
+        b"<RequestID>r</RequestID></Response>"
+    )
+    expected, found = both(operation, body, 503)
+    assert found == expected
+    assert found["Error"]["Code"] == "Throttled"
+
+
+def test_every_member_of_the_model_can_be_read(operation: Any) -> None:
+    expected, found = both(operation, b"<DescribeInstancesResponse/>")
+    assert found == expected
