@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from dcp_engine.plugins import Plugins
     from dcp_engine.ports import Cloud
     from dcp_engine.register import Registered
+    from dcp_engine.share import Share
     from dcp_engine.store.protocol import Store
+    from dcp_engine.supervisor import Start, Team
 
 
 # How soon a driver that waits for another one to go looks again, so that it takes over promptly.
@@ -43,6 +45,8 @@ _FOLLOW: Final = timedelta(seconds=5)
 _LAST_WORDS: Final = timedelta(minutes=5)
 # How soon a pausing driver hears what a person asks for.
 _EAR: Final = timedelta(seconds=1)
+# How long another process of `watch` has for its end beyond the longest of its looks.
+_OVERTIME: Final = timedelta(minutes=1)
 
 
 class Stop(Protocol):
@@ -237,23 +241,54 @@ class App:
         threads: int,
         tell: Callable[[Run, Sequence[Event]], None],
         warn: Callable[[str], None],
-        ready: Callable[[int], None],
+        ready: Callable[[int, int], None],
+        share: "Share | None" = None,
+        start: "Start | None" = None,
+        processes: Callable[[int], int] = lambda runs: 1,
     ) -> None:
         """Look after every run, each on its own clock, until `stop` says so.
 
         At most `threads` runs are looked at at once. `tell` and `warn` are called from other
-        threads, one at a time; `ready` is told how many runs there are, whenever that changes.
+        threads, one at a time; `ready` is told how many runs there are and how many processes
+        look after them, whenever that changes.
+
+        `processes` says how many processes so many runs take. This one looks after an equal share
+        of them, and `start` starts the one for another share. With `share` this is such a one: it
+        looks after those alone and starts nobody.
+
         Raises StoreError where the database cannot be opened.
         """
         from dcp_engine.lookout import Lookout  # noqa: PLC0415
+        from dcp_engine.supervisor import Alone, Supervisor  # noqa: PLC0415
         from dcp_engine.whole import load_all  # noqa: PLC0415
 
         load_all()
-        self._cloud.expect(self._store.runs(live=True))
+        team: Team = Alone(share)
+        if share is None and start is not None:
+            team = Supervisor(
+                start,
+                clock=self._clock,
+                processes=processes,
+                warn=warn,
+                patience=(self.settings.tick_deadline + _OVERTIME).total_seconds(),
+            )
         lookout = Lookout(
-            self._engine, self._store, self._clock, self.settings, tell=tell, warn=warn
+            self._engine,
+            self._store,
+            self._clock,
+            self.settings,
+            tell=tell,
+            warn=warn,
+            ready=ready,
+            team=team,
         )
-        lookout.go(stop, threads=threads, ready=ready)
+        self._expect(team)
+        lookout.go(stop, threads=threads)
+
+    def _expect(self, team: "Team") -> None:
+        runs = self._store.runs(live=True)
+        team.count(len(runs))
+        self._cloud.expect(run for run in runs if team.share.mine(run.id))
 
     def drive(
         self,

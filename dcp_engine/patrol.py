@@ -8,6 +8,7 @@ take them all where others have runs too.
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -60,13 +61,15 @@ class Patrol:
         clock: Clock,
         interval: float,
         late: Callable[[float], None] = lambda seconds: None,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
         """`agenda` gives every run to look after, or None where they are the same as before;
         `wished` gives those of which something is asked.
 
         `interval` is the usual pause between two looks at a run, in seconds. `late` is told of
         every look how many seconds after its moment it began. `agenda` and `wished` may raise
-        StoreError; then all goes on as it was.
+        StoreError; then all goes on as it was. `leave` is called when no look is begun any more,
+        while the last ones may be under way.
         """
         self._crew = crew
         self._agenda = agenda
@@ -74,20 +77,18 @@ class Patrol:
         self._clock = clock
         self._interval = interval
         self._late = late
+        self._leave = leave
         self._rounds = Rounds(interval)
         self._places: dict[str, str] = {}
         self._several = False
         self._busy: Counter[str] = Counter()
 
-    def go(self, stop: Stop, *, ready: Callable[[int], None] = lambda runs: None) -> None:
-        """Look after all runs until `stop` says so; what is under way then is waited for.
-
-        `ready` is told how many runs there are, at first and whenever that changes.
-        """
-        try:
-            self._patrol(stop, ready)
-        finally:
-            self._crew.dismiss()
+    def go(self, stop: Stop) -> None:
+        """Look after all runs until `stop` says so; what is under way then is waited for."""
+        with ExitStack() as last:
+            last.callback(self._crew.dismiss)
+            last.callback(self._leave)
+            self._patrol(stop)
 
     def once(self) -> None:
         """Look once at every run there is. Raises what `agenda` raises."""
@@ -104,17 +105,13 @@ class Patrol:
         finally:
             self._crew.dismiss()
 
-    def _patrol(self, stop: Stop, ready: Callable[[int], None]) -> None:
+    def _patrol(self, stop: Stop) -> None:
         pick_up = listen = self._clock.monotonic()
-        known = -1
         while not stop.wait(0):
             now = self._clock.monotonic()
             if now >= pick_up:
                 self._pick_up(now)
                 pick_up = now + _PICK_UP
-                if len(self._rounds) != known:
-                    known = len(self._rounds)
-                    ready(known)
             if now >= listen:
                 self._listen(now)
                 listen = now + _EAR

@@ -19,19 +19,23 @@ class Rounds:
         self._heap: list[tuple[float, str]] = []
         self._under_way: set[str] = set()
         self._at_once: set[str] = set()
+        # Of those under way: they are looked at no more when this look is over.
+        self._last: set[str] = set()
 
     def __contains__(self, run_id: str) -> bool:
-        return run_id in self._due or run_id in self._under_way
+        return run_id in self._due or (run_id in self._under_way and run_id not in self._last)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (*self._due, *self._under_way)
+        yield from (*self._due, *(self._under_way - self._last))
 
     def __len__(self) -> int:
-        return len(self._due) + len(self._under_way)
+        return len(self._due) + len(self._under_way) - len(self._last)
 
     def add(self, run_id: str, now: float, due: float | None) -> None:
         """Take a run up, due at that moment; with None at its phase within the next interval."""
-        if run_id not in self:
+        if run_id in self._under_way:
+            self._last.discard(run_id)
+        elif run_id not in self._due:
             self._put(run_id, self._next_phase(run_id, now) if due is None else due)
 
     def hurry(self, run_id: str, now: float) -> None:
@@ -42,8 +46,10 @@ class Rounds:
             self._put(run_id, now)
 
     def forget(self, run_id: str) -> None:
-        """Look at it no more."""
+        """Look at it no more; a look that is under way is its last."""
         self._due.pop(run_id, None)
+        if run_id in self._under_way:
+            self._last.add(run_id)
 
     def take(self, now: float) -> tuple[str, float] | None:
         """The run that is due the longest, and since when; it is under way until `done`."""
@@ -64,13 +70,17 @@ class Rounds:
     def put_back(self, run_id: str, due: float) -> None:
         """It could not be begun after all."""
         self._under_way.discard(run_id)
-        self._put(run_id, due)
+        if not self._was_last(run_id):
+            self._put(run_id, due)
 
     def done(self, run_id: str, now: float, due: float | None) -> None:
         """The look at it is over, and the next one is due then; None when there is none."""
         self._under_way.discard(run_id)
-        if run_id in self._at_once:
-            self._at_once.discard(run_id)
+        asked = run_id in self._at_once
+        self._at_once.discard(run_id)
+        if self._was_last(run_id):
+            return
+        if asked:
             due = now
         elif due is not None:
             due = max(due, now)
@@ -84,6 +94,11 @@ class Rounds:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def _was_last(self, run_id: str) -> bool:
+        was = run_id in self._last
+        self._last.discard(run_id)
+        return was
 
     def _put(self, run_id: str, due: float) -> None:
         self._due[run_id] = due

@@ -18,14 +18,18 @@ class Detach:
     that the thread it interrupts holds.
     """
 
-    def __init__(self, at_once: str) -> None:
-        """`at_once` is the last line when a second Ctrl-C does not wait for the call under way."""
+    def __init__(self, at_once: str, *, parent: int | None = None) -> None:
+        """`at_once` is the last line when a second Ctrl-C does not wait for the call under way.
+
+        `parent` is a pipe from the process that started this one, whose end is the end of that one.
+        """
         self._at_once = at_once
         self.announce: Callable[[str], None] = say
         """Tells the person what a signal has brought about; called in a signal handler."""
         self.last_act: Callable[[], None] = _nothing
         """What is still to be done when a second Ctrl-C ends the process; in a handler, too."""
         self._reading, self._writing = os.pipe()
+        self._heard = [self._reading, *([] if parent is None else [parent])]
         self._asked = False
         self._waiting = False
 
@@ -36,11 +40,11 @@ class Detach:
             os.write(self._writing, b"x")
 
     def wait(self, timeout: float) -> bool:
-        """Wait until `ask`, for `timeout` seconds at most; whether it came."""
+        """Wait until `ask` or the parent's end, for `timeout` seconds at most; whether it came."""
         self._waiting = True
         try:
-            # The byte stays in the pipe: once asked, it stays asked.
-            ready, _, _ = select.select([self._reading], [], [], max(0.0, timeout))
+            # The byte stays in the pipe, and an end stays an end: once asked, it stays asked.
+            ready, _, _ = select.select(self._heard, [], [], max(0.0, timeout))
         finally:
             self._waiting = False
         return bool(ready)

@@ -1,6 +1,7 @@
-"""`dcp-engine watch`: one process for all runs, as a service."""
+"""`dcp-engine watch`: all runs looked after, as a service."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -8,24 +9,45 @@ from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.detach import Detach
 from dcp_engine.cli.given import everywhere, open_app, setting_flags
 from dcp_engine.cli.lines import told
+from dcp_engine.cli.shares import Shares, number_or_auto, parents_pipe
+from dcp_engine.cli.shares import share as a_share
 from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import EXIT_FINE
 from dcp_engine.model import Event, Run
+from dcp_engine.share import Share
+
+_AT_ONCE: Final = "Left at once. What is recorded is kept."
 
 
 @click.command(
     cls=EngineCommand,
-    epilog=examples(["dcp-engine watch", "dcp-engine watch --threads 64 --log-file watch.log"]),
+    epilog=examples(
+        [
+            "dcp-engine watch",
+            "dcp-engine watch --threads 64 --log-file watch.log",
+            "dcp-engine watch --processes 1",
+        ]
+    ),
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, 1000),
     default=32,
     show_default=True,
-    help="How many runs may be looked at at the same time.",
+    help="How many runs each process may look at at the same time.",
 )
+@click.option(
+    "--processes",
+    metavar="NUMBER|auto",
+    type=number_or_auto,
+    default="auto",
+    show_default=True,
+    help="How many processes share the runs. One is enough for some 3,000 runs; auto adds another "
+    "for each further 3,000, as far as this computer has cores.",
+)
+@click.option("--share", type=a_share, hidden=True)
 @click.pass_context
-def watch(ctx: click.Context, threads: int) -> None:
+def watch(ctx: click.Context, threads: int, processes: int | None, share: Share | None) -> None:
     """Look after every run there is, each on its own clock, until this is ended.
 
     For a computer that stays awake, started by systemd or in tmux. Runs that are registered later
@@ -33,13 +55,22 @@ def watch(ctx: click.Context, threads: int) -> None:
     when the looks under way are over; nothing is lost by that. A run that another process drives
     is left to it.
     """
+    # One of the processes that another one has started leaves it to that one to speak of them all.
+    first = share is None
+    detach = Detach(_AT_ONCE, parent=None if first else parents_pipe())
     app = open_app(ctx, "watch")
     out = terminal(ctx)
-    detach = Detach("Left at once. What is recorded is kept.")
+    shares = Shares(processes)
+    if first:
+        detach.last_act = shares.kill
+    else:
+        detach.announce = _in_silence
 
-    def ready(runs: int) -> None:
+    def ready(runs: int, processes: int) -> None:
         which = "1 run is" if runs == 1 else f"{runs} runs are"
-        out.message(f"{which} looked after.")
+        by = f", by {processes} processes" if processes > 1 else ""
+        if first:
+            out.message(f"{which} looked after{by}.")
 
     def tell(run: Run, events: Sequence[Event]) -> None:
         for event in events:
@@ -52,9 +83,19 @@ def watch(ctx: click.Context, threads: int) -> None:
             tell=tell,
             warn=out.error,
             ready=ready,
+            share=share,
+            start=shares,
+            processes=shares.processes,
         )
-    out.message("Nobody looks after the runs any more until this is started again, or cron comes.")
+    if first:
+        out.message(
+            "Nobody looks after the runs any more until this is started again, or cron comes."
+        )
     ctx.exit(EXIT_FINE)
+
+
+def _in_silence(line: str) -> None:
+    """Somebody else says it."""
 
 
 setting_flags(everywhere(watch))

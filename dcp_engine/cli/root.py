@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "resume": ("dcp_engine.cli.resume:resume", "Go on watching a run, in any terminal."),
     "register": ("dcp_engine.cli.register:register", "Register a run without watching it."),
     "tick": ("dcp_engine.cli.tick:tick", "Look after runs once; this is what cron calls."),
-    "watch": ("dcp_engine.cli.patrol:watch", "Look after all runs in one process, as a service."),
+    "watch": ("dcp_engine.cli.patrol:watch", "Look after all runs there are, as a service."),
     "status": ("dcp_engine.cli.status:status", "How a run stands, or all live ones."),
     "list": ("dcp_engine.cli.list:list_runs", "A table of runs."),
     "history": ("dcp_engine.cli.history:history", "What happened to a run."),

@@ -1,6 +1,6 @@
-"""When the runs of a database are listed anew for who looks after them."""
+"""Which runs one looks after, when they are listed anew, and what happens to their leases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,8 @@ from dcp_engine.defaults import Settings
 from dcp_engine.engine import Engine, TickReport
 from dcp_engine.errors import StoreUnwritable
 from dcp_engine.lookout import Lookout
-from dcp_engine.model import Event, Run, State
+from dcp_engine.model import Event, Holder, Lease, Run, State
+from dcp_engine.share import Share
 from dcp_engine.simulation.virtual_clock import VirtualClock
 from dcp_engine.store.protocol import Due
 from tests.unit.runs import run as a_run
@@ -23,6 +24,9 @@ class FakeStore:
         self.version = 1
         self.lists = 0
         self.fails = False
+        self.runs = ["run-1"]
+        self.wishes: list[str] = []
+        self.after_listing: Callable[[], None] = lambda: None
 
     def version_of_others(self) -> int:
         return self.version
@@ -34,16 +38,74 @@ class FakeStore:
         self.lists += 1
         if self.fails:
             raise StoreUnwritable("locked")
-        return [Due(run_id="run-1", account="1", region="us-east-1", at=None)]
+        self.after_listing()
+        return [
+            Due(run_id=run_id, account="1", region="us-east-1", at=None) for run_id in self.runs
+        ]
+
+    def wished(self) -> list[str]:
+        return self.wishes
 
 
 class FakeEngine:
-    """Every look finds the run in `state`."""
+    """Every look finds the run in `state`, and has a lease of it unless somebody else has."""
 
-    state = State.RUNNING
+    def __init__(self, clock: VirtualClock) -> None:
+        self.state = State.RUNNING
+        self.next_look: timedelta | None = None
+        self.held = False
+        self.during: Callable[[str], None] = lambda run_id: None
+        self.released: list[str] = []
+        self._clock = clock
 
     def tick(self, run_id: str, *, keep_lease: bool) -> TickReport:
-        return TickReport(run=a_run(state=self.state))
+        assert keep_lease
+        self.during(run_id)
+        now = self._clock.now()
+        at = None if self.next_look is None else now + self.next_look
+        run = a_run(id=run_id, state=self.state, next_tick_at=at)
+        if self.held:
+            return TickReport(run=run, held_by="somebody")
+        holder = Holder(host="here", pid=1, started=1.0, label="watch")
+        lease = Lease(run_id=run_id, token=1, holder=holder, until=now + timedelta(minutes=5))
+        return TickReport(run=run, lease=lease)
+
+    def let_go_of_all(self, leases: Sequence[Lease]) -> None:
+        self.released += [lease.run_id for lease in leases]
+
+
+class FakeTeam:
+    """Others there may be; of what is asked of them everything is written down."""
+
+    def __init__(self) -> None:
+        self.share = Share()
+        self.next_share = self.share
+        self.counted: list[int] = []
+        self.asked: list[str] = []
+
+    def count(self, runs: int) -> None:
+        self.counted.append(runs)
+        self.share = self.next_share
+
+    def mind(self) -> None:
+        self.asked.append("mind")
+
+    def leave(self) -> None:
+        self.asked.append("leave")
+
+    def until_all_left(self) -> None:
+        self.asked.append("until all left")
+
+
+class After:
+    """Says stop when it has been asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def wait(self, timeout: float) -> bool:
+        self.times -= 1
+        return self.times < 0
 
 
 @pytest.fixture
@@ -52,8 +114,8 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
+def engine(clock: VirtualClock) -> FakeEngine:
+    return FakeEngine(clock)
 
 
 @pytest.fixture
@@ -62,12 +124,33 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def lookout(store: Any, engine: Any, clock: VirtualClock) -> Lookout:
+def team() -> FakeTeam:
+    return FakeTeam()
+
+
+@pytest.fixture
+def ready() -> list[tuple[int, int]]:
+    return []
+
+
+@pytest.fixture
+def lookout(
+    store: Any, engine: Any, clock: VirtualClock, team: FakeTeam, ready: list[tuple[int, int]]
+) -> Lookout:
     def tell(run: Run, events: Sequence[Event]) -> None:
         raise AssertionError("nothing has happened")
 
     made: Engine = engine
-    return Lookout(made, store, clock, Settings(), tell=tell, warn=print)
+    return Lookout(
+        made,
+        store,
+        clock,
+        Settings(),
+        tell=tell,
+        warn=print,
+        ready=lambda runs, processes: ready.append((runs, processes)),
+        team=team,
+    )
 
 
 def test_the_runs_are_listed_anew_where_somebody_has_written(
@@ -109,3 +192,140 @@ def test_a_list_that_could_not_be_read_is_read_the_next_time(
         lookout._agenda()
     store.fails = False
     assert lookout._agenda() is not None
+
+
+def test_where_listing_takes_long_it_is_not_done_all_the_time(
+    lookout: Lookout, store: FakeStore, clock: VirtualClock
+) -> None:
+    """Several processes write: each finds at every moment that somebody else has written."""
+    store.after_listing = lambda: clock.advance(0.4)
+    for _ in range(24):
+        store.version += 1
+        lookout._agenda()
+        clock.advance(5)
+    # A list each 20 seconds.
+    assert store.lists == 6
+
+
+def halves(runs: Sequence[str]) -> tuple[list[str], list[str]]:
+    first, second = ([run for run in runs if Share(index, 2).mine(run)] for index in (0, 1))
+    assert first
+    assert second
+    return first, second
+
+
+RUNS = [f"run-{number}" for number in range(20)]
+
+
+def test_all_runs_are_counted_and_only_its_own_are_looked_after(
+    lookout: Lookout, store: FakeStore, team: FakeTeam, ready: list[tuple[int, int]]
+) -> None:
+    store.runs = RUNS
+    team.next_share = Share(0, 2)
+    agenda = lookout._agenda()
+    assert agenda is not None
+    assert list(agenda) == halves(RUNS)[0]
+    assert (team.counted, ready) == ([20], [(20, 2)])
+
+
+def test_how_many_runs_there_are_is_said_when_it_changes(
+    lookout: Lookout, store: FakeStore, team: FakeTeam, ready: list[tuple[int, int]]
+) -> None:
+    for runs, share in (
+        (RUNS[:1], Share()),
+        (RUNS[:1], Share()),
+        (RUNS[:2], Share()),
+        (RUNS[:2], Share(0, 3)),
+    ):
+        store.runs, team.next_share = runs, share
+        store.version += 1
+        lookout._agenda()
+    assert ready == [(1, 1), (2, 1), (2, 3)]
+
+
+def test_runs_that_are_another_processs_from_now_on_are_given_back_at_once(
+    lookout: Lookout, store: FakeStore, engine: FakeEngine, team: FakeTeam
+) -> None:
+    store.runs = RUNS
+    lookout._agenda()
+    for run in RUNS:
+        lookout._look(run)
+    assert engine.released == []
+    team.next_share = Share(0, 2)
+    store.version += 1
+    lookout._agenda()
+    own, others = halves(RUNS)
+    assert engine.released == others
+    lookout._leave()
+    assert engine.released == others + own
+
+
+def test_a_look_under_way_keeps_its_lease_to_its_end(
+    lookout: Lookout, store: FakeStore, engine: FakeEngine, team: FakeTeam
+) -> None:
+    store.runs = RUNS
+    lookout._agenda()
+    _, (run, another, *_) = halves(RUNS)
+    lookout._look(run)
+    lookout._look(another)
+
+    def shared_out(run_id: str) -> None:
+        team.next_share = Share(0, 2)
+        store.version += 1
+        lookout._agenda()
+        assert engine.released == [another]
+
+    engine.during = shared_out
+    lookout._look(run)
+    assert engine.released == [another, run]
+
+
+def test_a_look_that_fails_meanwhile_gives_its_run_back_too(
+    lookout: Lookout, store: FakeStore, engine: FakeEngine, team: FakeTeam
+) -> None:
+    lookout._agenda()
+    lookout._look("run-1")
+
+    def fails(run_id: str) -> None:
+        lookout._leave()
+        raise StoreUnwritable("locked")
+
+    engine.during = fails
+    assert lookout._look("run-1").run is None
+    assert engine.released == ["run-1"]
+
+
+def test_a_run_that_its_driver_is_at_is_not_looked_at_without_a_pause(
+    lookout: Lookout, engine: FakeEngine
+) -> None:
+    engine.held, engine.next_look = True, timedelta(seconds=-5)
+    # The usual pause is made where nothing is known.
+    assert lookout._look("run-1").run is None
+    engine.next_look = timedelta(seconds=20)
+    assert lookout._look("run-1").run is not None
+    engine.held, engine.next_look = False, timedelta(seconds=-5)
+    assert lookout._look("run-1").run is not None
+
+
+def test_it_leaves_with_the_others(lookout: Lookout, engine: FakeEngine, team: FakeTeam) -> None:
+    lookout.go(After(2), threads=1)
+    assert team.asked == ["mind", "leave", "until all left"]
+    assert engine.released == ["run-1"]
+
+
+def test_who_was_asked_to_stop_minds_the_others_no_more(lookout: Lookout, team: FakeTeam) -> None:
+    """They were asked, too, and have ended before; nothing is wrong with that."""
+    lookout.go(After(1), threads=1)
+    assert team.asked == ["leave", "until all left"]
+
+
+def test_a_wish_of_anothers_run_is_left_to_it(
+    lookout: Lookout, store: FakeStore, engine: FakeEngine, team: FakeTeam
+) -> None:
+    looked: list[str] = []
+    engine.during = looked.append
+    store.runs = store.wishes = RUNS
+    team.next_share = Share(1, 2)
+    lookout.go(After(2), threads=1)
+    assert set(looked) <= set(halves(RUNS)[1])
+    assert looked

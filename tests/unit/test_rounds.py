@@ -92,6 +92,26 @@ def test_one_that_is_forgotten_does_not_come_back_by_itself() -> None:
     assert taken(rounds, 101.0) == ["a"]
 
 
+def test_a_look_under_way_at_one_that_is_forgotten_is_its_last() -> None:
+    rounds = Rounds(INTERVAL)
+    rounds.add("a", 0.0, 1.0)
+    assert taken(rounds, 1.0) == ["a"]
+    rounds.hurry("a", 2.0)
+    rounds.forget("a")
+    assert "a" not in rounds
+    assert (list(rounds), len(rounds)) == ([], 0)
+    rounds.done("a", 3.0, 4.0)
+    assert rounds.next_at() is None
+    # And that was once: it may be taken up again, after the look or during it.
+    rounds.add("a", 5.0, 6.0)
+    assert taken(rounds, 6.0) == ["a"]
+    rounds.forget("a")
+    rounds.add("a", 7.0, 8.0)
+    assert (list(rounds), len(rounds)) == (["a"], 1)
+    rounds.done("a", 9.0, 10.0)
+    assert taken(rounds, 10.0) == ["a"]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -107,6 +127,7 @@ def test_whatever_happens_a_run_is_under_way_once_at_most(
 ) -> None:
     rounds = Rounds(INTERVAL)
     under_way: set[str] = set()
+    forgotten: set[str] = set()
     now = 0.0
     for act, number, seconds in acts:
         now += seconds / 10
@@ -114,6 +135,7 @@ def test_whatever_happens_a_run_is_under_way_once_at_most(
         match act:
             case "add":
                 rounds.add(name, now, now + seconds)
+                forgotten.discard(name)
             case "take":
                 if (one := rounds.take(now)) is not None:
                     assert one[0] not in under_way
@@ -123,11 +145,14 @@ def test_whatever_happens_a_run_is_under_way_once_at_most(
                 if name in under_way:
                     under_way.discard(name)
                     rounds.done(name, now, now + seconds)
-                    assert name in rounds
+                    assert (name in rounds) is (name not in forgotten)
             case "hurry":
                 rounds.hurry(name, now)
             case "forget":
                 rounds.forget(name)
+                forgotten.add(name)
         following = rounds.next_at()
         assert following is None or following >= 0
-        assert under_way <= set(rounds)
+        assert under_way - forgotten <= set(rounds)
+        assert forgotten.isdisjoint(rounds)
+        assert len(rounds) == len(set(rounds)) == len(list(rounds))

@@ -1,0 +1,219 @@
+"""Several processes that look after runs together: one of them starts the others and minds them.
+
+It looks after a share of its own like the rest. Nothing here starts a process or waits by itself:
+who starts them, and the clock, are handed in.
+"""
+
+import logging
+import signal
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from dcp_engine.clock import Clock
+from dcp_engine.share import Share
+
+SHORTEST_PAUSE: Final = 1.0
+"""So many seconds pass before a process that has ended is started again, at first."""
+LONGEST_PAUSE: Final = 60.0
+"""And at most. One that has lived for as long has not failed in starting."""
+
+_log = logging.getLogger(__name__)
+
+
+class Child(Protocol):
+    """A process that looks after a share of the runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def ended(self) -> int | None:
+        """Its exit code, negative for the signal that ended it; None while it runs."""
+
+    def stop(self) -> None:
+        """Ask it to end when its looks are over; again does no harm."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, for so long at most."""
+
+
+Start = Callable[[Share], Child]
+"""Starts the process for a share. Raises OSError where the computer cannot."""
+
+
+class Team(Protocol):
+    """Those who look after the runs together, as one of them sees it."""
+
+    @property
+    def share(self) -> Share:
+        """What is this process's own. It changes in `count` only."""
+
+    def count(self, runs: int) -> None:
+        """So many runs there are now, for all of them."""
+
+    def mind(self) -> None:
+        """Called every second or so: see to the others."""
+
+    def leave(self) -> None:
+        """Have the others leave, too; returns at once."""
+
+    def until_all_left(self) -> None:
+        """Wait for that."""
+
+
+class Alone:
+    """Nobody else is to be seen to: there is one process only, or another one sees to all."""
+
+    def __init__(self, share: Share | None = None) -> None:
+        self.share = share or Share()
+
+    def count(self, runs: int) -> None:
+        """Whatever the number."""
+
+    def mind(self) -> None:
+        """There is nobody."""
+
+    def leave(self) -> None:
+        """There is nobody."""
+
+    def until_all_left(self) -> None:
+        """There is nobody."""
+
+
+class Supervisor:
+    """Has as many processes as the runs take. It is called by one thread."""
+
+    def __init__(
+        self,
+        start: Start,
+        *,
+        clock: Clock,
+        processes: Callable[[int], int],
+        warn: Callable[[str], None],
+        patience: float,
+    ) -> None:
+        """`processes` says how many so many runs take, with this one.
+
+        `warn` is told, in words, what goes wrong. A process that was asked to leave has `patience`
+        seconds for that in the end.
+        """
+        self.share = Share()
+        self._start = start
+        self._clock = clock
+        self._processes = processes
+        self._warn = warn
+        self._patience = patience
+        self._posts: list[_Post] = []
+        # They were asked to leave, and finish what they are at.
+        self._leaving: list[Child] = []
+        self._over = False
+
+    def count(self, runs: int) -> None:
+        """Have as many processes as so many runs take, and never fewer than before."""
+        wanted = self._processes(runs)
+        if self._over or wanted <= self.share.of:
+            return
+        _log.info("%d runs are shared by %d processes", runs, wanted)
+        # The new ones need not wait for the old: what these still have in hand they have leases of.
+        self._dismiss()
+        self.share = Share(0, wanted)
+        now = self._clock.monotonic()
+        self._posts = [_Post(Share(index, wanted), now) for index in range(1, wanted)]
+        self.mind()
+
+    def mind(self) -> None:
+        """Start those that are to be started, for the first time or again."""
+        self._leaving = [child for child in self._leaving if child.ended() is None]
+        if self._over:
+            return
+        now = self._clock.monotonic()
+        for post in self._posts:
+            if (trouble := post.look(self._start, now)) is not None:
+                self._warn(trouble)
+
+    def leave(self) -> None:
+        """Ask all of them to end; none is started any more."""
+        self._over = True
+        self._dismiss()
+
+    def until_all_left(self) -> None:
+        """Wait until all have ended; who has no end is ended by force, which loses nothing."""
+        until = self._clock.monotonic() + self._patience
+        for child in self._leaving:
+            child.wait(max(0.0, until - self._clock.monotonic()))
+            if child.ended() is None:
+                self._warn(
+                    f"Process {child.pid} looked after some of the runs and did not end within "
+                    f"{self._patience:.0f} seconds, so it was killed. What it had done is "
+                    "recorded, and whoever looks at these runs next goes on from there."
+                )
+                child.kill()
+                child.wait(LONGEST_PAUSE)
+        self._leaving = []
+
+    def _dismiss(self) -> None:
+        for post in self._posts:
+            if post.child is not None:
+                post.child.stop()
+                self._leaving.append(post.child)
+        self._posts = []
+
+
+class _Post:
+    """A share that is to be looked after, and who does."""
+
+    def __init__(self, share: Share, now: float) -> None:
+        self.child: Child | None = None
+        self._share = share
+        # When the one who is there began, or the next one is to.
+        self._moment = now
+        self._pause = SHORTEST_PAUSE
+        self._told: str | None = None
+
+    def look(self, start: Start, now: float) -> str | None:
+        """See whether somebody is there, and have somebody start who is not; what is wrong."""
+        if self.child is not None:
+            code = self.child.ended()
+            if code is None:
+                return None
+            lived, pid, self.child = now - self._moment, self.child.pid, None
+            if lived >= LONGEST_PAUSE:
+                self._pause, self._told = SHORTEST_PAUSE, None
+            return self._failed(now, f"has ended {_by(code)}", f"process {pid}")
+        if now < self._moment:
+            return None
+        try:
+            self.child = start(self._share)
+        except OSError as error:
+            return self._failed(now, f"could not be started: {error.strerror or error}", None)
+        self._moment = now
+        _log.info("Process %d looks after share %s of the runs", self.child.pid, self._share)
+        return None
+
+    def _failed(self, now: float, how: str, who: str | None) -> str | None:
+        """Have it started after a pause; the words, where they were not said already."""
+        self._moment = now + self._pause
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+        _log.warning("The process for share %s of the runs (%s) %s", self._share, who, how)
+        if how == self._told:
+            return None
+        self._told = how
+        return (
+            f"The process that looks after share {self._share} of the runs"
+            f"{f' ({who})' if who else ''} {how}. It is started again by itself, after a second at "
+            f"first and a minute at most; until it is there nobody looks at its runs. Nothing that "
+            "is recorded of them is lost. Should this come again and again, what the process says "
+            "itself, here or in the log file, tells why."
+        )
+
+
+def _by(code: int) -> str:
+    if code >= 0:
+        return f"by itself, with exit code {code}"
+    try:
+        return f"by the signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by the signal {-code}"
