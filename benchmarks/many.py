@@ -1,10 +1,11 @@
-"""Many runs in one process: `dcp-engine watch` against the stub, for some minutes."""
+"""Many runs on one computer: `dcp-engine watch` against the stub, for some minutes."""
 
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,23 +16,26 @@ import msgspec
 
 from benchmarks.figure import Figure
 from benchmarks.load import fill
-from benchmarks.process import cpu, most_memory
+from benchmarks.process import cpu, family, most_memory
 from benchmarks.stubbed import StubProcess
 
 _COUNT: Final = "sqs:GetQueueAttributes"
-_LATE: Final = re.compile(r"(\d+) looks in (\d+) s; 99 of 100 began within ([\d.]+) s")
+_LATE: Final = re.compile(
+    r"(?:Share (\S+) of the runs: )?\d+ looks in \d+ s; 99 of 100 began within ([\d.]+) s"
+)
 _MOST_GROWTH: Final = 1.3
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
     """So many live runs in so many regions, watched for so long, each once in every `interval` of
-    seconds; and what is aimed at: seconds of lateness, MB of memory.
+    seconds, by so many `processes`; and what is aimed at: seconds of lateness, MB of memory.
     """
 
     runs: int
     minutes: float
     regions: int = 1
     interval: float = 60.0
+    processes: str = "1"
     lateness: float | None = None
     memory: int | None = None
 
@@ -41,14 +45,16 @@ SIZES: Final = (
     Size(runs=100, minutes=1.5),
     Size(runs=1000, minutes=2, lateness=2, memory=200),
     Size(runs=10_000, minutes=10, regions=10, lateness=10, memory=400),
+    Size(runs=10_000, minutes=10, regions=10, processes="auto", lateness=10, memory=400),
 )
-SMOKE: Final = (Size(runs=6, minutes=0.05, interval=1, lateness=60, memory=1000),)
+SMOKE: Final = (Size(runs=6, minutes=0.05, interval=1, processes="2", lateness=60, memory=1000),)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
+    """What came of it, of all `processes` together; the lateness is that of the latest."""
 
     size: Size
+    processes: int
     looks: int
     calls: int
     seconds: float
@@ -71,7 +77,7 @@ def watched(size: Size) -> Seen:
         stub = held.enter_context(StubProcess(latency=0.03, tags=tags))
         command = [sys.executable, "-m", "dcp_engine", "watch", "--db", str(database)]
         process = subprocess.Popen(
-            [*command, "--log-file", str(log)],
+            [*command, "--processes", size.processes, "--log-file", str(log)],
             env={**stub.environment, "DCP_ENGINE_POLL_INTERVAL": f"{size.interval:g}s"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -83,16 +89,24 @@ def watched(size: Size) -> Seen:
             counted += stub.asked().get(_COUNT, 0)
         stub.asked()
         # What is written down next still tells of some of the time before.
-        before = len(_LATE.findall(log.read_text())) + 1
-        began, used = time.monotonic(), cpu(process.pid)
+        before = Counter({share: len(late) + 1 for share, late in _lateness(log).items()})
+        members = family(process.pid)
+        began, used = time.monotonic(), sum(map(cpu, members))
         time.sleep(size.minutes * 60)
         asked, passed = stub.asked(), time.monotonic() - began
-        taken, memory = cpu(process.pid) - used, most_memory(process.pid)
+        if family(process.pid) != members:
+            raise RuntimeError(f"A process of watch has ended: {log.read_text()}")
+        taken, memory = sum(map(cpu, members)) - used, sum(map(most_memory, members))
         process.send_signal(signal.SIGTERM)
         process.wait()
-        late = [float(found[3]) for found in _LATE.finditer(log.read_text())][before:]
+        late = [
+            seconds
+            for share, all_of_it in _lateness(log).items()
+            for seconds in all_of_it[max(1, before[share]) :]
+        ]
     return Seen(
         size=size,
+        processes=len(members),
         looks=asked.get(_COUNT, 0),
         calls=sum(asked.values()),
         seconds=passed,
@@ -102,14 +116,23 @@ def watched(size: Size) -> Seen:
     )
 
 
+def _lateness(log: Path) -> dict[str, list[float]]:
+    """How late 99 of 100 looks were, each time that a share's process has written of it."""
+    found = defaultdict(list)
+    for share, seconds in _LATE.findall(log.read_text()):
+        found[share].append(float(seconds))
+    return found
+
+
 def measure(sizes: Sequence[Size]) -> list[Figure]:
-    """Each of these, and how the CPU for a look grows from the first to the last."""
+    """Each of these, and how the CPU for a look grows from the first to the last of its kind."""
     seen = [watched(size) for size in sizes]
-    growth = seen[-1].cpu_for_a_look / seen[0].cpu_for_a_look
+    same = [one for one in seen if one.size.processes == sizes[0].processes]
+    growth = same[-1].cpu_for_a_look / same[0].cpu_for_a_look
     return [
         *(figure for one in seen for figure in _figures(one)),
         Figure(
-            what=f"CPU for a look, {sizes[-1].runs} runs against {sizes[0].runs}",
+            what=f"CPU for a look, {same[-1].size.runs} runs against {sizes[0].runs}",
             figure=f"{growth:.2f}",
             target=f"≤ {_MOST_GROWTH:g}",
             met=growth <= _MOST_GROWTH,
@@ -119,7 +142,8 @@ def measure(sizes: Sequence[Size]) -> list[Figure]:
 
 def _figures(seen: Seen) -> list[Figure]:
     size = seen.size
-    what = f"{size.runs} live runs in one process, {size.minutes:g} minutes"
+    by = "one process" if seen.processes == 1 else f"{seen.processes} processes"
+    what = f"{size.runs} live runs in {by}, {size.minutes:g} minutes"
     wanted = size.runs * seen.seconds / size.interval
     figures = [
         Figure(what=f"{what}: CPU for a look", figure=f"{1000 * seen.cpu_for_a_look:.1f} ms"),

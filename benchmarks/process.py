@@ -7,6 +7,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
+
+def family(pid: int) -> list[int]:
+    """A process that still runs, and those that it has started and that run."""
+    process = psutil.Process(pid)
+    return [pid, *(child.pid for child in process.children(recursive=True))]
+
 
 def cpu(pid: int) -> float:
     """Seconds of CPU of a process that still runs."""
