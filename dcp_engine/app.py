@@ -269,7 +269,6 @@ class App:
                 start,
                 clock=self._clock,
                 processes=processes,
-                warn=warn,
                 patience=(self.settings.tick_deadline + _OVERTIME).total_seconds(),
             )
         lookout = Lookout(

@@ -91,7 +91,7 @@ class Lookout:
         def wished() -> Collection[str]:
             # Who was asked to stop lets the others go, and starts none again.
             if not stop.wait(0):
-                self._team.mind()
+                self._say(self._team.mind())
             return [run_id for run_id in self._store.wished() if self._share.mine(run_id)]
 
         patrol = Patrol(
@@ -107,7 +107,7 @@ class Lookout:
             patrol.go(stop)
         finally:
             self._engine.let_go_of_all(list(self._leases.values()))
-            self._team.until_all_left()
+            self._say(self._team.until_all_left())
 
     def _agenda(self) -> dict[str, Appointment] | None:
         """Every run and its moment; None where it is what it was."""
@@ -202,6 +202,11 @@ class Lookout:
             # Its driver is at it, or about to be: to look without a pause would find nothing else.
             return Looked(run_id, None)
         return Looked(run_id, report.run)
+
+    def _say(self, troubles: Sequence[str]) -> None:
+        with self._lock:
+            for trouble in troubles:
+                self._warn(trouble)
 
     def _complain(self, run_id: str, text: str) -> None:
         with self._lock:

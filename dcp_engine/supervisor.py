@@ -1,12 +1,12 @@
 """Several processes that look after runs together: one of them starts the others and minds them.
 
-It looks after a share of its own like the rest. Nothing here starts a process or waits by itself:
-who starts them, and the clock, are handed in.
+It looks after a share of its own like the rest. Nothing here starts a process, waits or speaks by
+itself: who starts them, and the clock, are handed in, and what goes wrong is handed back in words.
 """
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from dcp_engine.clock import Clock
@@ -16,6 +16,9 @@ SHORTEST_PAUSE: Final = 1.0
 """So many seconds pass before a process that has ended is started again, at first."""
 LONGEST_PAUSE: Final = 60.0
 """And at most. One that has lived for as long has not failed in starting."""
+
+# One that was killed is gone within this, or nothing can be done about it.
+_DYING: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,14 +57,14 @@ class Team(Protocol):
     def count(self, runs: int) -> None:
         """So many runs there are now, for all of them."""
 
-    def mind(self) -> None:
-        """Called every second or so: see to the others."""
+    def mind(self) -> Sequence[str]:
+        """Called every second or so: see to the others; what has gone wrong."""
 
     def leave(self) -> None:
         """Have the others leave, too; returns at once."""
 
-    def until_all_left(self) -> None:
-        """Wait for that."""
+    def until_all_left(self) -> Sequence[str]:
+        """Wait for that; what has gone wrong."""
 
 
 class Alone:
@@ -73,14 +76,16 @@ class Alone:
     def count(self, runs: int) -> None:
         """Whatever the number."""
 
-    def mind(self) -> None:
+    def mind(self) -> Sequence[str]:
         """There is nobody."""
+        return ()
 
     def leave(self) -> None:
         """There is nobody."""
 
-    def until_all_left(self) -> None:
+    def until_all_left(self) -> Sequence[str]:
         """There is nobody."""
+        return ()
 
 
 class Supervisor:
@@ -92,19 +97,16 @@ class Supervisor:
         *,
         clock: Clock,
         processes: Callable[[int], int],
-        warn: Callable[[str], None],
         patience: float,
     ) -> None:
         """`processes` says how many so many runs take, with this one.
 
-        `warn` is told, in words, what goes wrong. A process that was asked to leave has `patience`
-        seconds for that in the end.
+        A process that was asked to leave has `patience` seconds for that in the end.
         """
         self.share = Share()
         self._start = start
         self._clock = clock
         self._processes = processes
-        self._warn = warn
         self._patience = patience
         self._posts: list[_Post] = []
         # They were asked to leave, and finish what they are at.
@@ -122,37 +124,35 @@ class Supervisor:
         self.share = Share(0, wanted)
         now = self._clock.monotonic()
         self._posts = [_Post(Share(index, wanted), now) for index in range(1, wanted)]
-        self.mind()
 
-    def mind(self) -> None:
-        """Start those that are to be started, for the first time or again."""
+    def mind(self) -> Sequence[str]:
+        """Start those that are to be started, for the first time or again; what is wrong."""
         self._leaving = [child for child in self._leaving if child.ended() is None]
-        if self._over:
-            return
         now = self._clock.monotonic()
-        for post in self._posts:
-            if (trouble := post.look(self._start, now)) is not None:
-                self._warn(trouble)
+        looked = [post.look(self._start, now) for post in self._posts]
+        return [trouble for trouble in looked if trouble is not None]
 
     def leave(self) -> None:
         """Ask all of them to end; none is started any more."""
         self._over = True
         self._dismiss()
 
-    def until_all_left(self) -> None:
+    def until_all_left(self) -> Sequence[str]:
         """Wait until all have ended; who has no end is ended by force, which loses nothing."""
         until = self._clock.monotonic() + self._patience
+        troubles = []
         for child in self._leaving:
             child.wait(max(0.0, until - self._clock.monotonic()))
             if child.ended() is None:
-                self._warn(
+                troubles.append(
                     f"Process {child.pid} looked after some of the runs and did not end within "
                     f"{self._patience:.0f} seconds, so it was killed. What it had done is "
                     "recorded, and whoever looks at these runs next goes on from there."
                 )
                 child.kill()
-                child.wait(LONGEST_PAUSE)
+                child.wait(_DYING)
         self._leaving = []
+        return troubles
 
     def _dismiss(self) -> None:
         for post in self._posts:
@@ -182,31 +182,31 @@ class _Post:
             lived, pid, self.child = now - self._moment, self.child.pid, None
             if lived >= LONGEST_PAUSE:
                 self._pause, self._told = SHORTEST_PAUSE, None
-            return self._failed(now, f"has ended {_by(code)}", f"process {pid}")
+            return self._failed(now, f"has ended {_by(code)}", f" (process {pid})")
         if now < self._moment:
             return None
         try:
             self.child = start(self._share)
         except OSError as error:
-            return self._failed(now, f"could not be started: {error.strerror or error}", None)
+            return self._failed(now, f"could not be started: {error.strerror or error}")
         self._moment = now
         _log.info("Process %d looks after share %s of the runs", self.child.pid, self._share)
         return None
 
-    def _failed(self, now: float, how: str, who: str | None) -> str | None:
+    def _failed(self, now: float, how: str, who: str = "") -> str | None:
         """Have it started after a pause; the words, where they were not said already."""
         self._moment = now + self._pause
         self._pause = min(LONGEST_PAUSE, 2 * self._pause)
-        _log.warning("The process for share %s of the runs (%s) %s", self._share, who, how)
+        _log.warning("The process for share %s of the runs%s %s", self._share, who, how)
         if how == self._told:
             return None
         self._told = how
         return (
-            f"The process that looks after share {self._share} of the runs"
-            f"{f' ({who})' if who else ''} {how}. It is started again by itself, after a second at "
-            f"first and a minute at most; until it is there nobody looks at its runs. Nothing that "
-            "is recorded of them is lost. Should this come again and again, what the process says "
-            "itself, here or in the log file, tells why."
+            f"The process that looks after share {self._share} of the runs{who} {how}. It is "
+            "started again by itself, after a second at first and a minute at most; until it is "
+            "there nobody looks at its runs, and their machines run on. Nothing that is recorded "
+            "is lost. Should this come again and again, what the process says itself, here or in "
+            "the log file, tells why."
         )
 
 

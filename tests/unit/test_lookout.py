@@ -87,14 +87,16 @@ class FakeTeam:
         self.counted.append(runs)
         self.share = self.next_share
 
-    def mind(self) -> None:
+    def mind(self) -> list[str]:
         self.asked.append("mind")
+        return ["one has ended"]
 
     def leave(self) -> None:
         self.asked.append("leave")
 
-    def until_all_left(self) -> None:
+    def until_all_left(self) -> list[str]:
         self.asked.append("until all left")
+        return ["another was killed"]
 
 
 class After:
@@ -307,8 +309,11 @@ def test_a_run_that_its_driver_is_at_is_not_looked_at_without_a_pause(
     assert lookout._look("run-1").run is not None
 
 
-def test_it_leaves_with_the_others(lookout: Lookout, engine: FakeEngine, team: FakeTeam) -> None:
+def test_it_leaves_with_the_others(
+    lookout: Lookout, engine: FakeEngine, team: FakeTeam, capsys: pytest.CaptureFixture[str]
+) -> None:
     lookout.go(After(2), threads=1)
+    assert capsys.readouterr().out == "one has ended\nanother was killed\n"
     assert team.asked == ["mind", "leave", "until all left"]
     assert engine.released == ["run-1"]
 

@@ -62,7 +62,6 @@ class Scene:
             self._start,
             clock=self.clock,
             processes=lambda runs: self.wanted,
-            warn=self.warnings.append,
             patience=PATIENCE,
         )
 
@@ -75,6 +74,10 @@ class Scene:
         self.children.append(child)
         return child
 
+    def count(self, runs: int) -> None:
+        self.supervisor.count(runs)
+        self.warnings += self.supervisor.mind()
+
     def living(self) -> list[FakeChild]:
         return [child for child in self.children if child.ended() is None]
 
@@ -82,7 +85,7 @@ class Scene:
         """Time, in which it looks to the others once a second."""
         for _ in range(int(seconds)):
             self.clock.advance(1.0)
-            self.supervisor.mind()
+            self.warnings += self.supervisor.mind()
 
 
 @pytest.fixture
@@ -92,18 +95,18 @@ def scene() -> Scene:
 
 def test_where_one_process_is_enough_nothing_is_started(scene: Scene) -> None:
     scene.wanted = 1
-    scene.supervisor.count(3000)
+    scene.count(3000)
     scene.pass_by(100)
     assert scene.supervisor.share == Share(0, 1)
     assert scene.children == []
     scene.supervisor.leave()
-    scene.supervisor.until_all_left()
+    scene.warnings += scene.supervisor.until_all_left()
     assert scene.clock.monotonic() == 100
 
 
 def test_every_share_has_somebody(scene: Scene) -> None:
     scene.wanted = 4
-    scene.supervisor.count(12_000)
+    scene.count(12_000)
     shares = [scene.supervisor.share, *(child.share for child in scene.children)]
     assert shares == [Share(index, 4) for index in range(4)]
     scene.pass_by(1000)
@@ -112,7 +115,7 @@ def test_every_share_has_somebody(scene: Scene) -> None:
 
 
 def test_one_that_ends_is_started_again_and_it_is_said_in_words(scene: Scene) -> None:
-    scene.supervisor.count(6000)
+    scene.count(6000)
     scene.pass_by(100)
     scene.children[0].code = -signal.SIGKILL
     scene.pass_by(1)
@@ -137,7 +140,7 @@ def test_one_that_ends_is_started_again_and_it_is_said_in_words(scene: Scene) ->
     [(3, "by itself, with exit code 3"), (0, "by itself, with exit code 0"), (-70, "signal 70")],
 )
 def test_however_it_ends_there_are_words(scene: Scene, code: int, words: str) -> None:
-    scene.supervisor.count(6000)
+    scene.count(6000)
     scene.children[0].code = code
     scene.pass_by(1)
     assert words in scene.warnings[0]
@@ -145,7 +148,7 @@ def test_however_it_ends_there_are_words(scene: Scene, code: int, words: str) ->
 
 def test_one_that_cannot_live_is_tried_with_growing_pauses_and_said_once(scene: Scene) -> None:
     scene.fails_at_once = 4
-    scene.supervisor.count(6000)
+    scene.count(6000)
     scene.pass_by(3600)
     assert len(scene.warnings) == 1
     pauses = [after - before for before, after in zip(scene.starts, scene.starts[1:], strict=False)]
@@ -166,7 +169,7 @@ def test_one_that_cannot_live_is_tried_with_growing_pauses_and_said_once(scene: 
 
 def test_another_reason_is_said_as_well(scene: Scene) -> None:
     scene.fails_at_once = 4
-    scene.supervisor.count(6000)
+    scene.count(6000)
     scene.pass_by(10)
     scene.fails_at_once, scene.cannot = None, OSError(12, "Cannot allocate memory")
     scene.pass_by(600)
@@ -179,7 +182,7 @@ def test_another_reason_is_said_as_well(scene: Scene) -> None:
 
 def test_one_that_fails_keeps_no_other_from_its_work(scene: Scene) -> None:
     scene.wanted = 3
-    scene.supervisor.count(9000)
+    scene.count(9000)
     failing, other = scene.children
     for _ in range(5):
         failing.code = 1
@@ -191,11 +194,11 @@ def test_one_that_fails_keeps_no_other_from_its_work(scene: Scene) -> None:
 
 
 def test_more_runs_have_more_processes_at_once_while_the_old_ones_finish(scene: Scene) -> None:
-    scene.supervisor.count(6000)
+    scene.count(6000)
     (old,) = scene.children
     old.takes = 100.0
     scene.wanted = 3
-    scene.supervisor.count(9000)
+    scene.count(9000)
     assert scene.supervisor.share == Share(0, 3)
     assert old.stops == 1
     assert [child.share for child in scene.living()] == [Share(1, 2), Share(1, 3), Share(2, 3)]
@@ -208,9 +211,9 @@ def test_more_runs_have_more_processes_at_once_while_the_old_ones_finish(scene: 
 
 def test_fewer_runs_change_nothing(scene: Scene) -> None:
     scene.wanted = 3
-    scene.supervisor.count(9000)
+    scene.count(9000)
     scene.wanted = 1
-    scene.supervisor.count(10)
+    scene.count(10)
     scene.pass_by(10)
     assert scene.supervisor.share == Share(0, 3)
     assert len(scene.living()) == 2
@@ -219,16 +222,15 @@ def test_fewer_runs_change_nothing(scene: Scene) -> None:
 
 def test_all_leave_and_are_waited_for(scene: Scene) -> None:
     scene.wanted = 3
-    scene.supervisor.count(9000)
+    scene.count(9000)
     scene.children[0].takes = 30.0
     scene.children[1].takes = 10.0
     scene.supervisor.leave()
     scene.supervisor.leave()
     # What is counted or ends from now on has nobody started.
     scene.wanted = 5
-    scene.supervisor.count(15_000)
-    scene.supervisor.mind()
-    scene.supervisor.until_all_left()
+    scene.count(15_000)
+    scene.warnings += scene.supervisor.until_all_left()
     assert scene.clock.monotonic() == 30.0
     assert len(scene.children) == 2
     assert scene.living() == []
@@ -237,10 +239,10 @@ def test_all_leave_and_are_waited_for(scene: Scene) -> None:
 
 def test_one_that_does_not_leave_is_killed_in_the_end(scene: Scene) -> None:
     scene.wanted = 3
-    scene.supervisor.count(9000)
+    scene.count(9000)
     scene.children[0].stubborn = True
     scene.supervisor.leave()
-    scene.supervisor.until_all_left()
+    scene.warnings += scene.supervisor.until_all_left()
     assert [child.killed for child in scene.children] == [True, False]
     assert scene.clock.monotonic() == PATIENCE
     (said,) = scene.warnings
@@ -250,8 +252,7 @@ def test_one_that_does_not_leave_is_killed_in_the_end(scene: Scene) -> None:
 def test_alone_there_is_nobody_to_see_to() -> None:
     alone = Alone(Share(1, 2))
     alone.count(100_000)
-    alone.mind()
     alone.leave()
-    alone.until_all_left()
+    assert (*alone.mind(), *alone.until_all_left()) == ()
     assert alone.share == Share(1, 2)
     assert Alone().share == Share(0, 1)
