@@ -152,6 +152,20 @@ def test_where_the_first_one_is_killed_the_other_ends_by_itself(runs: Runs) -> N
     runs.nobody_has_them()
 
 
+def test_ctrl_c_is_for_the_first_one_to_hear_whenever_it_reaches_the_other(runs: Runs) -> None:
+    with runs.computer.start(*TWO) as watch:
+        other = the_other(watch.pid)
+        # It is still loading; then it is at work.
+        other.send_signal(signal.SIGINT)
+        runs.until_looked_after_by(1, other.pid)
+        other.send_signal(signal.SIGINT)
+        for _ in range(2):
+            runs.until_looked_at_again(1)
+        assert is_there(other)
+        said = watch.said().err
+    assert said.splitlines() == [f"{runs.number} runs are looked after, by 2 processes."]
+
+
 def test_ctrl_c_in_a_terminal_ends_both(runs: Runs) -> None:
     with runs.computer.in_a_terminal(*TWO) as terminal:
         terminal.until_shows("by 2 processes")
