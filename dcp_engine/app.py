@@ -258,11 +258,13 @@ class App:
 
         Raises StoreError where the database cannot be opened.
         """
+        from dcp_engine.heap import share_one_heap  # noqa: PLC0415
         from dcp_engine.lookout import Lookout  # noqa: PLC0415
         from dcp_engine.supervisor import Alone, Supervisor  # noqa: PLC0415
         from dcp_engine.whole import load_all  # noqa: PLC0415
 
         load_all()
+        share_one_heap()
         team: Team = Alone(share)
         if share is None and start is not None:
             team = Supervisor(
@@ -285,9 +287,11 @@ class App:
         lookout.go(stop, threads=threads)
 
     def _expect(self, team: "Team") -> None:
-        runs = self._store.runs(live=True)
-        team.count(len(runs))
-        self._cloud.expect(run for run in runs if team.share.mine(run.id))
+        due = self._store.agenda()
+        team.count(len(due))
+        # One after the other: ten thousand of them take a hundred megabytes.
+        own = (one.run_id for one in due if team.share.mine(one.run_id))
+        self._cloud.expect(map(self._store.run, own))
 
     def drive(
         self,
