@@ -44,7 +44,7 @@ SIZES: Final = (
     Size(runs=10, minutes=1.5),
     Size(runs=100, minutes=1.5),
     Size(runs=1000, minutes=2, lateness=2, memory=200),
-    Size(runs=10_000, minutes=10, regions=10, lateness=10, memory=400),
+    Size(runs=10_000, minutes=4, regions=10, lateness=10, memory=400),
     Size(runs=10_000, minutes=10, regions=10, processes="auto", lateness=10, memory=400),
 )
 SMOKE: Final = (Size(runs=6, minutes=0.05, interval=1, processes="2", lateness=60, memory=1000),)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Final
 
+from benchmarks.instance import instance
 from dcp_engine.simulation.service_error import AwsError
 from dcp_engine.simulation.service_models import ServiceModels
 from dcp_engine.simulation.wire import AwsRequest, Wire
@@ -134,17 +135,12 @@ class Answers:
             "Reservations": [
                 {
                     "Instances": [
-                        {
-                            "InstanceId": machine_of(fleet_id, n),
-                            "InstanceType": "m5.xlarge",
-                            "LaunchTime": CREATED,
-                            "State": {"Code": 16, "Name": "running"},
-                            "Placement": {"AvailabilityZone": "us-east-1a"},
-                            "Tags": [
-                                {"Key": "aws:ec2spot:fleet-request-id", "Value": fleet_id},
-                                {"Key": "Name", "Value": f"Exp{int(fleet_id[-12:], 16)}Worker"},
-                            ],
-                        }
+                        instance(
+                            machine_of(fleet_id, n),
+                            fleet_id,
+                            f"Exp{int(fleet_id[-12:], 16)}Worker",
+                            CREATED,
+                        )
                     ]
                 }
                 for fleet_id, n in page

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcp_engine.aws.lean import LeanModels, moment
-from dcp_engine.aws.plain_xml import LONG, PlainXml
+from dcp_engine.aws.plain_xml import LONG, PASSED_OVER, PlainXml
 
 SPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 WHOLE = botocore.session.get_session().get_service_model("ec2")
@@ -105,3 +105,49 @@ def test_an_error_is_left_to_botocore(operation: Any) -> None:
 def test_every_member_of_the_model_can_be_read(operation: Any) -> None:
     expected, found = both(operation, b"<DescribeInstancesResponse/>")
     assert found == expected
+
+
+def names_within(shape: Any) -> set[str]:
+    """Every element that may be in one of this shape."""
+    if shape.type_name == "list":
+        return {"item"} | names_within(shape.member)
+    found: set[str] = set()
+    for name, member in shape.members.items() if shape.type_name == "structure" else ():
+        found |= {member.serialization.get("name", name)} | names_within(member)
+    return found
+
+
+def test_nothing_that_is_read_is_passed_over(operation: Any) -> None:
+    assert not names_within(operation.output_shape) & set(PASSED_OVER)
+    assert set(PASSED_OVER) <= names_within(WHOLE.operation_model(LONG[1]).output_shape)
+
+
+def tagged(name: str) -> bytes:
+    return (
+        f'<DescribeInstancesResponse xmlns="{SPACE}"><reservationSet><item><groupSet>'
+        "<item><groupId>sg-1</groupId></item></groupSet><instancesSet><item><tagSet><item>"
+        f"<key>Name</key><value>{name}</value></item></tagSet></item></instancesSet></item>"
+        "</reservationSet></DescribeInstancesResponse>"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "&lt;groupSet&gt;a&lt;/groupSet&gt;",
+        "<![CDATA[<groupSet>a</groupSet>]]>",
+        "<!-- <groupSet> -->Exp1",
+    ],
+)
+def test_a_name_that_looks_like_markup_stays_a_name(operation: Any, name: str) -> None:
+    expected, found = both(operation, tagged(name))
+    assert found == expected
+    assert found["Reservations"][0]["Instances"][0]["Tags"][0]["Key"] == "Name"
+
+
+@pytest.mark.parametrize("body", [tagged("<groupSet>"), tagged("Exp1")[:110], tagged("Exp1")[:-1]])
+def test_what_is_damaged_is_left_to_botocore(operation: Any, body: bytes) -> None:
+    custom: dict[str, Any] = {}
+    response = {"status_code": 200, "headers": {}, "body": body}
+    PlainXml()(operation_model=operation, response_dict=response, customized_response_dict=custom)
+    assert (response["body"], custom) == (body, {})
