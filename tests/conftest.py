@@ -14,7 +14,7 @@ from dcp_engine.simulation.virtual_clock import VirtualClock
 from tests.e2e import processes
 from tests.engine.rig import Rig
 
-pytest_plugins = ["tests.matrices"]
+pytest_plugins = ["tests.matrices", "tests.order"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
