@@ -45,7 +45,7 @@ _FOLLOW: Final = timedelta(seconds=5)
 _LAST_WORDS: Final = timedelta(minutes=5)
 # How soon a pausing driver hears what a person asks for.
 _EAR: Final = timedelta(seconds=1)
-# How long another process of `watch` has for its end beyond the longest of its looks.
+# What another process of `watch` has beyond the longest of its looks, to end or to show itself.
 _OVERTIME: Final = timedelta(minutes=1)
 
 
@@ -243,6 +243,7 @@ class App:
         warn: Callable[[str], None],
         ready: Callable[[int, int], None],
         share: "Share | None" = None,
+        sign_of_life: Callable[[], None] = lambda: None,
         start: "Start | None" = None,
         processes: Callable[[int], int] = lambda runs: 1,
     ) -> None:
@@ -254,7 +255,7 @@ class App:
 
         `processes` says how many processes so many runs take. This one looks after an equal share
         of them, and `start` starts the one for another share. With `share` this is such a one: it
-        looks after those alone and starts nobody.
+        looks after those alone, starts nobody, and gives a `sign_of_life` about once a second.
 
         Raises StoreError where the database cannot be opened.
         """
@@ -265,13 +266,13 @@ class App:
 
         load_all()
         share_one_heap()
-        team: Team = Alone(share)
+        team: Team = Alone(share, sign_of_life)
         if share is None and start is not None:
             team = Supervisor(
                 start,
                 clock=self._clock,
                 processes=processes,
-                patience=(self.settings.tick_deadline + _OVERTIME).total_seconds(),
+                patience=_patience(self.settings),
             )
         lookout = Lookout(
             self._engine,
@@ -618,6 +619,11 @@ class App:
             holder=this_process(self._label),
             is_dead=is_dead,
         )
+
+
+def _patience(settings: Settings) -> float:
+    """So many seconds another process of `watch` may be at something without a word."""
+    return (settings.tick_deadline + _OVERTIME).total_seconds()
 
 
 def installed_plugins() -> list[str]:

@@ -19,7 +19,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 RULES: Final[Mapping[str, Rule]] = {
     "poll_interval": Rule(
-        meaning="pause between two looks at a run while `monitor` or `resume` drives it",
+        meaning="pause between two looks at a run while `monitor`, `resume` or `watch` drives it",
         least=timedelta(milliseconds=100),
         too_little="AWS would throttle the calls",
         most=timedelta(minutes=15),

@@ -33,6 +33,9 @@ class Child(Protocol):
     def ended(self) -> int | None:
         """Its exit code, negative for the signal that ended it; None while it runs."""
 
+    def lives(self) -> bool:
+        """Whether it has given a sign of life since this was last asked."""
+
     def stop(self) -> None:
         """Ask it to end when its looks are over; again does no harm."""
 
@@ -70,14 +73,19 @@ class Team(Protocol):
 class Alone:
     """Nobody else is to be seen to: there is one process only, or another one sees to all."""
 
-    def __init__(self, share: Share | None = None) -> None:
+    def __init__(
+        self, share: Share | None = None, sign_of_life: Callable[[], None] = lambda: None
+    ) -> None:
+        """`sign_of_life` is for the one that sees to all; each `mind` gives one."""
         self.share = share or Share()
+        self._sign_of_life = sign_of_life
 
     def count(self, runs: int) -> None:
         """Whatever the number."""
 
     def mind(self) -> Sequence[str]:
-        """There is nobody."""
+        """There is nobody to see to, but somebody who sees to this one."""
+        self._sign_of_life()
         return ()
 
     def leave(self) -> None:
@@ -101,7 +109,8 @@ class Supervisor:
     ) -> None:
         """`processes` says how many so many runs take, with this one.
 
-        A process that was asked to leave has `patience` seconds for that in the end.
+        A process that was asked to leave has `patience` seconds for that in the end; and one that
+        gives no sign of life for so long is frozen.
         """
         self.share = Share()
         self._start = start
@@ -123,7 +132,9 @@ class Supervisor:
         self._dismiss()
         self.share = Share(0, wanted)
         now = self._clock.monotonic()
-        self._posts = [_Post(Share(index, wanted), now) for index in range(1, wanted)]
+        self._posts = [
+            _Post(Share(index, wanted), now, self._patience) for index in range(1, wanted)
+        ]
 
     def mind(self) -> Sequence[str]:
         """Start those that are to be started, for the first time or again; what is wrong."""
@@ -165,9 +176,11 @@ class Supervisor:
 class _Post:
     """A share that is to be looked after, and who does."""
 
-    def __init__(self, share: Share, now: float) -> None:
+    def __init__(self, share: Share, now: float, patience: float) -> None:
         self.child: Child | None = None
         self._share = share
+        self._patience = patience
+        self._lived = now
         # When the one who is there began, or the next one is to.
         self._moment = now
         self._pause = SHORTEST_PAUSE
@@ -176,22 +189,39 @@ class _Post:
     def look(self, start: Start, now: float) -> str | None:
         """See whether somebody is there, and have somebody start who is not; what is wrong."""
         if self.child is not None:
-            code = self.child.ended()
-            if code is None:
+            how = self._end_of(self.child, now)
+            if how is None:
                 return None
             lived, pid, self.child = now - self._moment, self.child.pid, None
             if lived >= LONGEST_PAUSE:
                 self._pause, self._told = SHORTEST_PAUSE, None
-            return self._failed(now, f"has ended {_by(code)}", f" (process {pid})")
+            return self._failed(now, how, f" (process {pid})")
         if now < self._moment:
             return None
         try:
             self.child = start(self._share)
         except OSError as error:
             return self._failed(now, f"could not be started: {error.strerror or error}")
-        self._moment = now
+        self._moment = self._lived = now
         _log.info("Process %d looks after share %s of the runs", self.child.pid, self._share)
         return None
+
+    def _end_of(self, child: Child, now: float) -> str | None:
+        """How it has come to its end; None where it lives."""
+        code = child.ended()
+        if code is not None:
+            return f"has ended {_by(code)}"
+        if child.lives():
+            self._lived = now
+        if now - self._lived < self._patience:
+            return None
+        # It may hold the lock of the database, so that nobody gets on.
+        child.kill()
+        child.wait(_DYING)
+        return (
+            f"was frozen for {self._patience:.0f} seconds (a plugin that never gives way, or the "
+            "process was stopped) and so was killed"
+        )
 
     def _failed(self, now: float, how: str, who: str = "") -> str | None:
         """Have it started after a pause; the words, where they were not said already."""

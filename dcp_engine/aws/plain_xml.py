@@ -7,7 +7,9 @@ moments only, in the `ec2` protocol: nothing flattened, nothing in attributes or
 "AWS EC2 query protocol", "XML shape serialization").
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -48,18 +50,32 @@ class PlainXml:
         """
         if operation_model.name != LONG[1] or response_dict["status_code"] >= 300:
             return
-        try:
-            root = ElementTree.fromstring(_without(response_dict["body"]))
-        except ElementTree.ParseError:
-            return
         if self._read is None:
             self._read = _reader(operation_model.output_shape)
-        customized_response_dict.update(self._read(root))
-        # What is left has the id of the request, which botocore puts beside the answer.
-        for child in list(root):
-            if not child.tag.endswith("requestId"):
-                root.remove(child)
-        response_dict["body"] = ElementTree.tostring(root)
+        with suppress(ElementTree.ParseError), _no_search_for_garbage():
+            root = ElementTree.fromstring(_without(response_dict["body"]))
+            customized_response_dict.update(self._read(root))
+            # What is left has the id of the request, which botocore puts beside the answer.
+            for child in list(root):
+                if not child.tag.endswith("requestId"):
+                    root.remove(child)
+            response_dict["body"] = ElementTree.tostring(root)
+
+
+@contextmanager
+def _no_search_for_garbage() -> Iterator[None]:
+    """So many elements at once would have Python search all that it has, which takes as long again.
+
+    They refer downwards only, so that they go by themselves.
+    """
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        # Where another thread has stopped it as well, that one lets it go on or has.
+        if searching:
+            gc.enable()
 
 
 def _without(body: bytes) -> bytes:

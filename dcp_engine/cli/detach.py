@@ -21,7 +21,7 @@ class Detach:
     def __init__(self, at_once: str, *, parent: int | None = None) -> None:
         """`at_once` is the last line when a second Ctrl-C does not wait for the call under way.
 
-        `parent` is a pipe from the process that started this one, whose end is the end of that one.
+        `parent` is a line to the process that started this one, whose end is the end of that one.
         """
         self._at_once = at_once
         self.announce: Callable[[str], None] = say

@@ -1,6 +1,7 @@
 """`dcp-engine watch`: all runs looked after, as a service."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import click
@@ -9,7 +10,7 @@ from dcp_engine.cli.command import EngineCommand, examples
 from dcp_engine.cli.detach import Detach
 from dcp_engine.cli.given import everywhere, open_app, setting_flags
 from dcp_engine.cli.lines import told
-from dcp_engine.cli.shares import Shares, number_or_auto, parents_pipe
+from dcp_engine.cli.shares import MOST, Shares, number_or_auto, parents_line, sign_of_life
 from dcp_engine.cli.shares import share as a_share
 from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import EXIT_FINE
@@ -43,7 +44,7 @@ _AT_ONCE: Final = "Left at once. What is recorded is kept."
     default="auto",
     show_default=True,
     help="How many processes share the runs. One is enough for some 3,000 runs; auto adds another "
-    "for each further 3,000, as far as this computer has cores.",
+    f"for each further 3,000, as far as this computer has cores. At most {MOST}.",
 )
 @click.option("--share", type=a_share, hidden=True)
 @click.pass_context
@@ -57,7 +58,8 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
     """
     # One of the processes that another one has started leaves it to that one to speak of them all.
     first = share is None
-    detach = Detach(_AT_ONCE, parent=None if first else parents_pipe())
+    line = None if first else parents_line()
+    detach = Detach(_AT_ONCE, parent=line)
     app = open_app(ctx, "watch")
     out = terminal(ctx)
     shares = Shares(processes)
@@ -71,6 +73,9 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
         by = f", by {processes} processes" if processes > 1 else ""
         if first:
             out.message(f"{which} looked after{by}.")
+        elif line is None:
+            # A person's own doing: the other shares may be nobody's.
+            out.message(f"Of {runs} runs only share {share} is looked after by this process.")
 
     def tell(run: Run, events: Sequence[Event]) -> None:
         for event in events:
@@ -84,6 +89,7 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
             warn=out.error,
             ready=ready,
             share=share,
+            sign_of_life=partial(sign_of_life, line) if line is not None else lambda: None,
             start=shares,
             processes=shares.processes,
         )

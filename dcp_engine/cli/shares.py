@@ -6,11 +6,12 @@ has threads may hang, and on macOS does.
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ MOST: Final = 64
 """So many processes at most: more would only be in each other's way at the database."""
 
 _STDIN: Final = 0
+# One comes in a second.
+_MANY_SIGNS: Final = 4096
 
 
 class Shares:
@@ -34,12 +37,12 @@ class Shares:
 
     def __call__(self, share: Share) -> "_Started":
         # A Ctrl-C in the terminal reaches all that run in it. This process tells the others.
-        with _ctrl_c_held_up():
-            started = _Started(
-                subprocess.Popen(
-                    [*_program(), *sys.argv[1:], "--share", str(share)], stdin=subprocess.PIPE
-                )
-            )
+        command = [*_program(), *sys.argv[1:], "--share", str(share)]
+        ours, theirs = socket.socketpair()
+        with theirs, ExitStack() as on_failure, _ctrl_c_held_up():
+            on_failure.enter_context(ours)
+            started = _Started(subprocess.Popen(command, stdin=theirs.fileno()), ours)
+            on_failure.pop_all()
         self._started = [*(one for one in self._started if one.ended() is None), started]
         return started
 
@@ -56,8 +59,11 @@ class Shares:
 class _Started:
     """One of them; a `dcp_engine.supervisor.Child`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], line: socket.socket) -> None:
+        """The line's end is the end of this process for that one; from there come signs of life."""
         self._process = process
+        self._line = line
+        line.setblocking(False)
 
     @property
     def pid(self) -> int:
@@ -68,6 +74,11 @@ class _Started:
         if code is not None:
             self._let_go()
         return code
+
+    def lives(self) -> bool:
+        with suppress(OSError):
+            return bool(self._line.recv(_MANY_SIGNS))
+        return False
 
     def stop(self) -> None:
         """By both ways: one that is still loading does not listen to the pipe yet."""
@@ -82,22 +93,27 @@ class _Started:
             self._process.wait(seconds)
 
     def _let_go(self) -> None:
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._line.close()
 
 
-def parents_pipe() -> int | None:
-    """In a process that was started for a share: the pipe that ends with the one that did it.
+def parents_line() -> int | None:
+    """In a process that was started for a share: the line to the one that did it.
 
     None where a person has typed the option. From here on Ctrl-C is the other one's affair.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with suppress(OSError):
-        if stat.S_ISFIFO(os.fstat(_STDIN).st_mode):
+        if stat.S_ISSOCK(os.fstat(_STDIN).st_mode):
+            os.set_blocking(_STDIN, False)
             return _STDIN
     return None
+
+
+def sign_of_life(line: int) -> None:
+    """Tell the other end that this process is not frozen."""
+    with suppress(OSError):
+        os.write(line, b".")
 
 
 def usable_cores() -> int:

@@ -26,6 +26,12 @@ os.sched_getaffinity = lambda pid: {{0, 1}}
 """
 """A computer with two cores, on which one process is kept busy by so many runs."""
 
+SOON_TAKEN_FOR_FROZEN = """
+import dcp_engine.app
+dcp_engine.app._patience = lambda settings: 4.0
+"""
+"""Not after the deadline of a look and a minute, but after four seconds."""
+
 
 class Runs:
     """Registered runs whose jobs wait: some of the first process's, and some of the other's."""
@@ -137,6 +143,22 @@ def test_one_that_is_killed_is_started_again_and_its_runs_go_on(runs: Runs) -> N
     runs.nobody_has_them()
 
 
+def test_one_that_is_frozen_is_killed_and_its_runs_go_on(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SOON_TAKEN_FOR_FROZEN)
+    with runs.computer.start(*TWO, PYTHONPATH=str(tmp_path)) as watch:
+        other = the_other(watch.pid)
+        runs.until_looked_after_by(1, other.pid)
+        other.suspend()
+        watch.until_says(rf"\(process {other.pid}\) was frozen for \d+ seconds")
+        another = the_other(watch.pid, than=other.pid)
+        runs.until_looked_after_by(1, another.pid)
+        runs.until_looked_at_again(0)
+        watch.send(signal.SIGTERM)
+        watch.until_ended().fine()
+    assert not is_there(another)
+    runs.nobody_has_them()
+
+
 def test_where_the_first_one_is_killed_the_other_ends_by_itself(runs: Runs) -> None:
     with runs.computer.start(*TWO) as watch:
         other = the_other(watch.pid)
@@ -221,5 +243,6 @@ def test_a_share_that_a_person_names_is_looked_after_until_it_is_ended(runs: Run
         runs.until_looked_after_by(1, watch.pid)
         assert {runs.status(name).driver for name in runs.names[0]} == {None}
         watch.send(signal.SIGTERM)
-        assert watch.until_ended().fine().err == ""
+        left = watch.until_ended().fine().err
+    assert left == f"Of {runs.number} runs only share 1/2 is looked after by this process.\n"
     runs.nobody_has_them()

@@ -22,6 +22,7 @@ class FakeChild:
         self.stops = 0
         self.takes = 0.0
         self.stubborn = False
+        self.frozen = False
         self.killed = False
         self._clock = clock
         self._until: float | None = None
@@ -30,6 +31,9 @@ class FakeChild:
         if self.code is None and self._until is not None and self._until <= self._clock.monotonic():
             self.code = 0
         return self.code
+
+    def lives(self) -> bool:
+        return not self.frozen
 
     def stop(self) -> None:
         self.stops += 1
@@ -180,6 +184,49 @@ def test_another_reason_is_said_as_well(scene: Scene) -> None:
     assert [child.share for child in scene.living()] == [Share(1, 2)]
 
 
+def test_one_that_is_frozen_is_killed_and_started_again(scene: Scene) -> None:
+    scene.wanted = 3
+    scene.count(9000)
+    scene.pass_by(1000)
+    frozen, other = scene.children
+    frozen.frozen = True
+    scene.pass_by(PATIENCE - 1)
+    assert [child.killed for child in scene.children] == [False, False]
+    scene.pass_by(2)
+    assert [child.killed for child in (frozen, other)] == [True, False]
+    (said,) = scene.warnings
+    assert said.startswith(
+        "The process that looks after share 1/3 of the runs (process 100) was frozen for 240 "
+        "seconds (a plugin that never gives way, or the process was stopped) and so was killed. "
+        "It is started again by itself"
+    )
+    scene.pass_by(2)
+    assert [child.share for child in scene.living()] == [Share(2, 3), Share(1, 3)]
+    scene.pass_by(1000)
+    assert len(scene.children) == 3
+    assert other.ended() is None
+
+
+def test_one_that_is_slow_to_answer_is_left_alone(scene: Scene) -> None:
+    scene.count(6000)
+    (child,) = scene.children
+    for _ in range(10):
+        child.frozen = True
+        scene.pass_by(PATIENCE - 10)
+        child.frozen = False
+        scene.pass_by(1)
+    assert not child.killed
+    assert scene.warnings == []
+
+
+def test_while_this_process_itself_was_frozen_nobody_else_is_taken_for_it(scene: Scene) -> None:
+    scene.count(6000)
+    scene.clock.advance(10 * PATIENCE)
+    scene.pass_by(10)
+    assert not scene.children[0].killed
+    assert scene.warnings == []
+
+
 def test_one_that_fails_keeps_no_other_from_its_work(scene: Scene) -> None:
     scene.wanted = 3
     scene.count(9000)
@@ -250,9 +297,11 @@ def test_one_that_does_not_leave_is_killed_in_the_end(scene: Scene) -> None:
 
 
 def test_alone_there_is_nobody_to_see_to() -> None:
-    alone = Alone(Share(1, 2))
+    signs: list[int] = []
+    alone = Alone(Share(1, 2), lambda: signs.append(1))
     alone.count(100_000)
     alone.leave()
     assert (*alone.mind(), *alone.until_all_left()) == ()
+    assert signs == [1]
     assert alone.share == Share(1, 2)
     assert Alone().share == Share(0, 1)

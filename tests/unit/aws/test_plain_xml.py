@@ -1,5 +1,6 @@
 """What is read of a long answer is what botocore reads of it."""
 
+import gc
 from typing import Any
 from xml.etree import ElementTree
 
@@ -151,3 +152,18 @@ def test_what_is_damaged_is_left_to_botocore(operation: Any, body: bytes) -> Non
     response = {"status_code": 200, "headers": {}, "body": body}
     PlainXml()(operation_model=operation, response_dict=response, customized_response_dict=custom)
     assert (response["body"], custom) == (body, {})
+
+
+@pytest.mark.parametrize("searching", [True, False])
+@pytest.mark.parametrize("body", [tagged("Exp1"), b"no xml"])
+def test_garbage_is_searched_for_afterwards_as_before(
+    operation: Any, body: bytes, searching: bool
+) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if searching else gc.disable)()
+        response = {"status_code": 200, "headers": {}, "body": body}
+        PlainXml()(operation_model=operation, response_dict=response, customized_response_dict={})
+        assert gc.isenabled() is searching
+    finally:
+        (gc.enable if before else gc.disable)()
