@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -77,6 +78,8 @@ class Lookout:
         self._under_way: set[str] = set()
         self._left = False
         self._warned: dict[str, str] = {}
+        # Of how many runs it is so.
+        self._said: Counter[str] = Counter()
         self._punctual = _Punctuality(clock)
         self._announced: tuple[int, int] | None = None
         # What an ended run still has to tell comes with the agenda.
@@ -191,7 +194,7 @@ class Lookout:
             )
             return Looked(run_id, None)
         with self._lock:
-            self._warned.pop(run_id, None)
+            self._solved(run_id)
             if report.lease is not None:
                 self._leases[run_id] = report.lease
             if not report.run.live:
@@ -209,10 +212,21 @@ class Lookout:
                 self._warn(trouble)
 
     def _complain(self, run_id: str, text: str) -> None:
+        """Say it, unless it was said already of this run or, word for word, of another one."""
         with self._lock:
-            if self._warned.get(run_id) != text:
-                self._warned[run_id] = text
+            said = self._said[text]
+            self._solved(run_id)
+            self._warned[run_id] = text
+            self._said[text] += 1
+            if not said:
                 self._warn(text)
+
+    def _solved(self, run_id: str) -> None:
+        text = self._warned.pop(run_id, None)
+        if text is not None:
+            self._said[text] -= 1
+            if not self._said[text]:
+                del self._said[text]
 
 
 class _Punctuality:

@@ -31,15 +31,24 @@ _NO_ROOM_FOR_A_LOG: Final = frozenset(
 
 _DISK_FULL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL})
 
+# So many seconds tell that a lock which was waited for in vain is still there.
+_STILL_LOCKED: Final = 0.05
+
 FileId = tuple[int, int]
 
 
 class Connection:
     """Transactions on an opened file; usable from several threads, one at a time."""
 
-    def __init__(self, path: Path, db: Handle, file: FileId | None = None) -> None:
-        """`file` is what was opened for writing; None for who only reads."""
+    def __init__(
+        self, path: Path, db: Handle, file: FileId | None = None, busy: float = 0.0
+    ) -> None:
+        """`file` is what was opened for writing; None for who only reads.
+
+        `busy` is how many seconds `db` waits for another program's lock.
+        """
         self.path = path
+        self._busy = self._waits = busy
         self._file = file
         self._log: FileId | None = None
         self._contents = Contents(path)
@@ -91,7 +100,7 @@ class Connection:
             if self._db.conn.in_transaction:
                 raise RuntimeError("a change to the store was begun inside another")
             try:
-                self._db.execute("BEGIN IMMEDIATE")
+                self._begin_to_write()
                 self._check_in_place(writing=True)
                 self._check_schema()
                 yield self._db
@@ -102,6 +111,25 @@ class Connection:
             except BaseException:
                 self._db.rollback()
                 raise
+
+    def _begin_to_write(self) -> None:
+        """Wait for the lock of another program, but not anew for each run. Raises sqlite3.Error.
+
+        Where one write has waited in vain, the next ones wait just long enough to see that the lock
+        is still there.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if trouble.primary_code(error) == sqlite3.SQLITE_BUSY:
+                self._wait_for_locks(min(self._busy, _STILL_LOCKED))
+            raise
+        self._wait_for_locks(self._busy)
+
+    def _wait_for_locks(self, at_most: float) -> None:
+        if at_most != self._waits:
+            self._db.execute(f"PRAGMA busy_timeout={round(1000 * at_most)}")
+            self._waits = at_most
 
     def _check_in_place(self, *, writing: bool) -> None:
         """Raise StoreBroken when the files under our path are not those we have open.
@@ -179,7 +207,7 @@ def connect(
         if network is not None:
             raise trouble.on_network(path, network)
         db = _open_writing(path, seconds)
-        return Connection(path, db, _file_id(path))
+        return Connection(path, db, _file_id(path), seconds)
 
 
 def _found(path: str) -> os.stat_result | None:

@@ -334,3 +334,26 @@ def test_a_wish_of_anothers_run_is_left_to_it(
     lookout.go(After(2), threads=1)
     assert set(looked) <= set(halves(RUNS)[1])
     assert looked
+
+
+def test_what_is_true_of_many_runs_is_said_once_until_it_is_over(
+    lookout: Lookout, engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(run_id: str) -> None:
+        raise StoreUnwritable("The database is locked.")
+
+    fine, engine.during = engine.during, locked
+    for run_id in ("run-1", "run-2", "run-1", "run-3"):
+        lookout._look(run_id)
+    assert capsys.readouterr().out == "The database is locked.\n"
+    engine.during = fine
+    lookout._look("run-2")
+    engine.during = locked
+    lookout._look("run-2")
+    assert capsys.readouterr().out == ""
+    engine.during = fine
+    for run_id in ("run-1", "run-2", "run-3"):
+        lookout._look(run_id)
+    engine.during = locked
+    lookout._look("run-2")
+    assert capsys.readouterr().out == "The database is locked.\n"

@@ -93,6 +93,29 @@ def test_a_lock_of_another_program_is_waited_for_and_then_told(
     assert store.acquire("run-1", holder, TTL, now, nobody_dead).token == 1
 
 
+def test_a_lock_that_was_waited_for_in_vain_is_not_waited_for_by_each_of_many(
+    make_run: MakeRun, path: Path, now: datetime, holder: Holder
+) -> None:
+    store = SqliteStore.open(path, busy_timeout=timedelta(milliseconds=200))
+    store.insert_run(make_run(), [], [])
+
+    def waits() -> int:
+        return int(store._connection._db.execute("PRAGMA busy_timeout").fetchone()[0])
+
+    assert waits() == 200
+    browser = sqlite3.connect(path)
+    browser.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        with pytest.raises(StoreUnwritable, match="locked by another program"):
+            store.acquire("run-1", holder, TTL, now, nobody_dead)
+        assert waits() == 50
+    browser.rollback()
+    browser.close()
+    assert store.acquire("run-1", holder, TTL, now, nobody_dead).token == 1
+    assert waits() == 200
+    store.close()
+
+
 def test_a_file_locked_even_for_readers_is_a_passing_trouble(
     store: SqliteStore,
     open_store: Callable[..., SqliteStore],
