@@ -32,7 +32,7 @@ def test_jobs_that_are_added_while_the_last_ones_are_in_flight_are_done_too(
     with scene.computer.start("monitor", scene.file) as monitor:
         scene.computer.until_state(NAME, "DRAINING")
         scene.launch.send_jobs(12)
-        scene.computer.until_state(NAME, "RUNNING")
+        monitor.until_says("DRAINING → RUNNING")
         scene.give_the_job_back()
         monitor.until_ended().fine()
 
