@@ -121,9 +121,11 @@ class Engine:
         where the database cannot be written, the fleets of a run whose TEARDOWN is in it are
         stopped all the same, before StoreUnwritable is raised and says so.
         """
-        known: Run | None
+        known: Run | None = None
         kept = self._kept.pop(run_id, None)
-        if kept is not None and self._lasts(kept.lease):
+        if kept is not None and kept.lease.lasts(
+            self._clock.now(), self._enough, most=self._settings.lease_ttl
+        ):
             lease, known = kept.lease, kept.run
         else:
             run = self._store.run(run_id)
@@ -142,7 +144,6 @@ class Engine:
                 return TickReport(run=run, held_by=str(held))
             except StoreUnwritable as error:
                 raise self.unwritable(run, error) from error
-            known = run if kept is not None and kept.lease == lease else None
         drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers, run=known)
         try:
             self._drive(drive)
@@ -163,10 +164,6 @@ class Engine:
     def _enough(self) -> timedelta:
         """What must be left of a lease at the beginning of a tick."""
         return self._settings.tick_deadline + self._settings.request_timeout
-
-    def _lasts(self, lease: Lease) -> bool:
-        """Whether a lease is long enough for one more tick, by a clock that was not set back."""
-        return self._enough <= lease.until - self._clock.now() <= self._settings.lease_ttl
 
     def let_go(self, lease: Lease) -> None:
         """Free a lease that `tick` was asked to keep."""

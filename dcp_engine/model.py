@@ -337,6 +337,10 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     holder: Holder
     until: datetime
 
+    def lasts(self, now: datetime, enough: timedelta, *, most: timedelta) -> bool:
+        """Whether `enough` is left of it; more than `most` means that the clock was set back."""
+        return enough <= self.until - now <= most
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One analysis, with everything the engine remembers of it but machines and events.

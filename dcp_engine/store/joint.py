@@ -66,10 +66,10 @@ class Joint:
 
     def _lead(self) -> None:
         """Write all that has come together, the own one with it."""
-        if self._pause:
-            threading.Event().wait(self._pause)
         together: list[_Waiting] = []
         try:
+            if self._pause:
+                threading.Event().wait(self._pause)
             with self._connection.write() as db:
                 together = self._take()
                 for one in together:

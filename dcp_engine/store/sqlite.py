@@ -138,7 +138,7 @@ class SqliteStore:
         if enough is not None:
             with self._connection.read() as db:
                 own = leases.still_ours(db, self._path, run_id, holder, now)
-            if own is not None and enough <= own.until - now <= ttl:
+            if own is not None and own.lasts(now, enough, most=ttl):
                 # A write has to wait for the disk.
                 return own
         with self._connection.write() as db:

@@ -14,6 +14,7 @@ from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.status import Status
 from tests.e2e.computer import Computer
+from tests.e2e.processes import Process
 from tests.e2e.scene import NOBODY_COMES
 from tests.e2e.waiting import until
 
@@ -108,6 +109,17 @@ def is_there(process: psutil.Process) -> bool:
     return False
 
 
+def goes_on_with_another(watch: Process, runs: Runs, other: psutil.Process) -> None:
+    """Assert that a new process has the runs of the other one, and that all can be ended then."""
+    another = the_other(watch.pid, than=other.pid)
+    runs.until_looked_after_by(1, another.pid)
+    runs.until_looked_at_again(0)
+    watch.send(signal.SIGTERM)
+    watch.until_ended().fine()
+    assert not is_there(another)
+    runs.nobody_has_them()
+
+
 def test_two_processes_look_after_all_runs_and_end_together(runs: Runs, tmp_path: Path) -> None:
     log = tmp_path / "watch.log"
     with runs.computer.start(*TWO, "--log-file", log) as watch:
@@ -134,13 +146,7 @@ def test_one_that_is_killed_is_started_again_and_its_runs_go_on(runs: Runs) -> N
         runs.until_looked_after_by(1, other.pid)
         other.kill()
         watch.until_says(rf"share 1/2 of the runs \(process {other.pid}\) has ended by .* SIGKILL")
-        another = the_other(watch.pid, than=other.pid)
-        runs.until_looked_after_by(1, another.pid)
-        runs.until_looked_at_again(0)
-        watch.send(signal.SIGTERM)
-        watch.until_ended().fine()
-    assert not is_there(another)
-    runs.nobody_has_them()
+        goes_on_with_another(watch, runs, other)
 
 
 def test_one_that_is_frozen_is_killed_and_its_runs_go_on(runs: Runs, tmp_path: Path) -> None:
@@ -150,13 +156,7 @@ def test_one_that_is_frozen_is_killed_and_its_runs_go_on(runs: Runs, tmp_path: P
         runs.until_looked_after_by(1, other.pid)
         other.suspend()
         watch.until_says(rf"\(process {other.pid}\) was frozen for \d+ seconds")
-        another = the_other(watch.pid, than=other.pid)
-        runs.until_looked_after_by(1, another.pid)
-        runs.until_looked_at_again(0)
-        watch.send(signal.SIGTERM)
-        watch.until_ended().fine()
-    assert not is_there(another)
-    runs.nobody_has_them()
+        goes_on_with_another(watch, runs, other)
 
 
 def test_where_the_first_one_is_killed_the_other_ends_by_itself(runs: Runs) -> None:
