@@ -1,6 +1,7 @@
 """The simulated account as a whole: one at a time, recorded, on whatever clock."""
 
 import json
+import socket
 import threading
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -79,6 +80,44 @@ def test_many_threads_may_ask_at_once(aws: SimulatedAws, client: Client) -> None
         thread.join(timeout=30)
     told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert told["ApproximateNumberOfMessages"] == "80"
+
+
+@pytest.mark.parametrize("arrived", [0, 10])
+def test_half_a_request_of_a_killed_process_is_not_carried_out(
+    aws: SimulatedAws, client: Client, arrived: int
+) -> None:
+    url = client("sqs").create_queue(QueueName="kept")["QueueUrl"]
+    aws.requests.clear()
+    body = json.dumps({"QueueUrl": url}).encode()
+    head = (
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Target: AmazonSQS.DeleteQueue\r\n"
+        "Content-Type: application/x-amz-json-1.0\r\n"
+        "Authorization: AWS4-HMAC-SHA256 "
+        f"Credential=testing/20260101/{aws.region}/sqs/aws4_request\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+
+    assert b" 200 " in _answer_to(aws, head + body)
+    aws.clock.sleep(120)
+    url = client("sqs").create_queue(QueueName="kept")["QueueUrl"]
+    before = aws.requests.names()
+    assert _answer_to(aws, head + body[:arrived]) == b""
+    aws.clock.sleep(120)
+    assert aws.requests.names() == before
+    assert url in client("sqs").list_queues()["QueueUrls"]
+    assert aws.crashes == []
+
+
+def _answer_to(aws: SimulatedAws, sent: bytes) -> bytes:
+    """What comes back to somebody who sends no more than this."""
+    address = aws.endpoint_url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=30) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        try:
+            return connection.recv(65536)
+        except ConnectionResetError:
+            return b""
 
 
 def test_launching_is_not_recorded(aws: SimulatedAws, tmp_path: Path) -> None:
