@@ -31,10 +31,10 @@ _READ_AGAIN: Final = 60.0
 _REST: Final = 50
 
 # From so many runs on each write waits for those of other looks: to write and to wait for the disk
-# ninety times a second is a sixth of the work, and a look that waits holds up no other one.
+# ninety times a second is a sixth of the work, and a look that waits holds up no other one. And
+# what is asked of the runs is what was heard within the last second.
 _MANY: Final = 1000
 _GATHER: Final = timedelta(milliseconds=20)
-_NOT: Final = timedelta(0)
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Lookout:
             for one in due
             if self._share.mine(one.run_id)
         }
-        self._store.gather(_GATHER if len(own) >= _MANY else _NOT)
+        self._store.crowded(_GATHER if len(own) >= _MANY else None)
         return own
 
     def _leave(self) -> None:

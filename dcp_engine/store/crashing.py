@@ -1,6 +1,6 @@
 """A store with a crash point before and after everything that is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from dcp_engine.crash import CrashPoint
@@ -43,11 +43,11 @@ class CrashingStore:
     def version_of_others(self) -> int:
         return self._store.version_of_others()
 
-    def wished(self) -> list[str]:
+    def wished(self) -> Collection[str]:
         return self._store.wished()
 
-    def gather(self, pause: timedelta) -> None:
-        self._store.gather(pause)
+    def crowded(self, gather: timedelta | None) -> None:
+        self._store.crowded(gather)
 
     def release_all(self, leases: Sequence[Lease]) -> None:
         self._crash("before store release_all")

@@ -4,7 +4,7 @@ Every method may raise StoreBroken; every writing method StoreUnwritable. Moment
 caller's clock, never from the database.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -72,7 +72,7 @@ class Store(Protocol):
     def version_of_others(self) -> int:
         """A number that is another one whenever anybody but this process has written."""
 
-    def wished(self) -> list[str]:
+    def wished(self) -> Collection[str]:
         """The ids of the runs of which people ask something that nobody has obeyed yet."""
 
     def release_all(self, leases: Sequence[Lease]) -> None:
@@ -109,8 +109,12 @@ class Store(Protocol):
         Events are queued for each of `notifiers` in the same transaction.
         """
 
-    def gather(self, pause: timedelta) -> None:
-        """Let each commit wait so long for those of other threads, to be written with them."""
+    def crowded(self, gather: timedelta | None) -> None:
+        """Be frugal for the driver of very many runs, who asks `wished` each second; None: do not.
+
+        Each commit waits for `gather` for those of other threads, to be written with them, and
+        `requests` may miss what others have asked since `wished` was asked last.
+        """
 
     def add_request(self, request: Request) -> None:
         """Write down a person's wish; needs no lease."""

@@ -1,6 +1,6 @@
 """The store in one SQLite file, for one computer: the embedded default."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -113,12 +113,12 @@ class SqliteStore:
         with self._connection.still() as version:
             return version
 
-    def wished(self) -> list[str]:
-        with self._connection.read() as db:
-            return agenda.wished(db)
+    def wished(self) -> Collection[str]:
+        return self._quiet.wished()
 
-    def gather(self, pause: timedelta) -> None:
-        self._joint.gather(pause)
+    def crowded(self, gather: timedelta | None) -> None:
+        self._joint.gather(gather or timedelta(0))
+        self._quiet.rely(gather is not None)
 
     def release_all(self, leases: Sequence[Lease]) -> None:
         with self._connection.write() as db:

@@ -26,13 +26,14 @@ class FakeStore:
         self.fails = False
         self.runs = ["run-1"]
         self.wishes: list[str] = []
+        self.gather: timedelta | None = None
         self.after_listing: Callable[[], None] = lambda: None
 
     def version_of_others(self) -> int:
         return self.version
 
-    def gather(self, pause: timedelta) -> None:
-        self.pause = pause
+    def crowded(self, gather: timedelta | None) -> None:
+        self.gather = gather
 
     def agenda(self) -> list[Due]:
         self.lists += 1
@@ -357,3 +358,16 @@ def test_what_is_true_of_many_runs_is_said_once_until_it_is_over(
     engine.during = locked
     lookout._look("run-2")
     assert capsys.readouterr().out == "The database is locked.\n"
+
+
+def test_with_very_many_runs_of_its_own_the_store_is_frugal(
+    clock: VirtualClock, store: FakeStore, lookout: Lookout
+) -> None:
+    store.runs = [f"run-{n}" for n in range(1000)]
+    lookout._agenda()
+    assert store.gather
+    store.runs = ["run-1"]
+    store.version += 1
+    clock.advance(61)
+    lookout._agenda()
+    assert store.gather is None

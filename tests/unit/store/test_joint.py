@@ -27,7 +27,7 @@ def leases(store: SqliteStore, make_run: MakeRun, holder: Holder, now: datetime)
     for n in range(MANY):
         store.insert_run(make_run(f"run-{n}", f"Exp{n}"), (), ())
         found.append(store.acquire(f"run-{n}", holder, TTL, now, lambda _: False))
-    store.gather(LONG_ENOUGH_FOR_ALL)
+    store.crowded(LONG_ENOUGH_FOR_ALL)
     return found
 
 
@@ -111,14 +111,14 @@ def test_where_nothing_can_be_written_each_is_told_so(
 
 
 def test_who_is_alone_is_written_at_once(store: SqliteStore, leases: list[Lease]) -> None:
-    store.gather(timedelta(0))
+    store.crowded(None)
     for lease in leases:
         commit(store, lease, changed(store, lease))()
     assert all(store.run(lease.run_id).jobs_seen for lease in leases)
 
 
 def test_none_is_lost_when_many_write_for_long(store: SqliteStore, leases: list[Lease]) -> None:
-    store.gather(timedelta(milliseconds=1))
+    store.crowded(timedelta(milliseconds=1))
 
     def go(lease: Lease) -> Callable[[], None]:
         def often() -> None:

@@ -68,3 +68,46 @@ def test_as_long_as_nobody_writes_the_tables_are_not_asked_again(
     del seen[:]
     store.requests("run-1")
     assert [sql for sql in seen if "FROM" in sql] == []
+
+
+GATHER = timedelta(milliseconds=1)
+
+
+def test_in_a_crowd_what_others_ask_is_heard_when_it_is_listened_for(
+    store: SqliteStore, open_store: Callable[..., SqliteStore], lease: Lease, now: datetime
+) -> None:
+    store.crowded(GATHER)
+    assert store.requests("run-1") == []
+    others = open_store()
+    others.add_request(wish(now))
+    assert store.requests("run-1") == []
+    assert set(store.wished()) == {"run-1"}
+    assert [one.id for one in store.requests("run-1")] == ["q"]
+    assert store.requests("run-2") == []
+    others.add_request(wish(now, "r", "run-2"))
+    store.crowded(None)
+    assert [one.id for one in store.requests("run-2")] == ["r"]
+
+
+def test_in_a_crowd_what_this_process_asks_and_obeys_is_heard_at_once(
+    store: SqliteStore, lease: Lease, now: datetime
+) -> None:
+    store.crowded(GATHER)
+    assert store.requests("run-1") == []
+    store.add_request(wish(now))
+    assert [one.id for one in store.requests("run-1")] == ["q"]
+    store.commit(lease, Commit(run=store.run("run-1"), consumed=["q"]))
+    assert store.requests("run-1") == []
+    assert set(store.wished()) == set()
+
+
+def test_in_a_crowd_the_tables_are_not_asked_though_others_write(
+    store: SqliteStore, open_store: Callable[..., SqliteStore], lease: Lease, now: datetime
+) -> None:
+    store.crowded(GATHER)
+    store.requests("run-1")
+    seen: list[str] = []
+    store._connection._db.conn.set_trace_callback(seen.append)
+    open_store().add_request(wish(now))
+    store.requests("run-2")
+    assert seen == []
