@@ -32,16 +32,19 @@ class Contents:
     def are_lost(self, db: Handle, found: os.stat_result) -> bool:
         """Whether the file is ours no more, or lacks pages; `db` has it open, in a transaction.
 
-        `found` is what the file's directory says of it now.
+        `found` is what the file's directory says of it now. Raises OSError.
 
         While that lasts nobody can take a page out of the log that the file does not have yet.
         A checkpoint that was killed, or that a reader holds up, leaves the file behind the log, and
         shorter than its own header says: only what neither of them has is lost.
         """
-        look = found.st_size, found.st_mtime_ns, found.st_ctime_ns
-        if look == self._sound:
+        if _look(found) == self._sound:
             return False
+        # A transaction that only reads begins with what it reads first
+        # (https://www.sqlite.org/lang_transaction.html, "Deferred"). Until then others may have
+        # made the file longer and begun the log anew: what the file was before tells nothing.
         (pages,) = db.execute("PRAGMA page_count").fetchone()
+        found = self._path.stat()
         (page_size,) = db.execute("PRAGMA page_size").fetchone()
         lacking = set(range(found.st_size // page_size + 1, pages + 1))
         mark = self._mark()
@@ -54,7 +57,7 @@ class Contents:
             lacking.add(1)
         if lacking:
             return not lacking <= self._logged(page_size)
-        self._sound = look
+        self._sound = _look(found)
         return False
 
     @contextlib.contextmanager
@@ -101,3 +104,8 @@ class Contents:
 
     def _connection(self, how: str) -> sqlite3.Connection:
         return sqlite3.connect(f"{self._path.as_uri()}?{how}", uri=True, check_same_thread=False)
+
+
+def _look(found: os.stat_result) -> tuple[int, ...]:
+    """What is another one once the file has been written."""
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -10,6 +10,7 @@ import pytest
 
 from dcp_engine.errors import StoreBroken
 from dcp_engine.model import Event, Run
+from dcp_engine.store import connection
 from dcp_engine.store.sqlite import SqliteStore
 
 OpenStore = Callable[..., SqliteStore]
@@ -156,3 +157,39 @@ def test_looking_into_the_file_keeps_its_locks(
         os.close(end)
     assert path.with_name(f"{path.name}-wal").exists()
     assert len(store.runs()) == 2
+
+
+def test_others_may_write_and_clear_the_log_right_after_the_file_was_looked_at(
+    open_store: OpenStore,
+    make_run: MakeRun,
+    make_event: MakeEvent,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A view begins with what is read first in it, and not with the look at the file before."""
+    store, others = open_store(), open_store()
+    store.insert_run(make_run(), [], [])
+    events = [make_event(str(number), run_id="run-2") for number in range(300)]
+    looked, checkpoints = connection._found, []
+
+    def clear_the_log() -> None:
+        with closing(sqlite3.connect(path)) as db:
+            checkpoints.append(db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone())
+
+    def then_others_act(of: str) -> os.stat_result | None:
+        found = looked(of)
+        if of == os.fspath(path):
+            monkeypatch.setattr(connection, "_found", looked)
+            others.insert_run(make_run("run-2", "Exp2"), events, [])
+            clear_the_log()
+            others.insert_run(make_run("run-3", "Exp3"), [], [])
+        return found
+
+    # What is in the file is only looked at where it has changed.
+    clear_the_log()
+    monkeypatch.setattr(connection, "_found", then_others_act)
+    assert len(store.runs()) == 3
+    assert len(checkpoints) == 2
+    for busy, logged, copied in checkpoints:
+        assert not busy
+        assert logged == copied > 0
