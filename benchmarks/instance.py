@@ -9,16 +9,16 @@ from typing import Any
 
 
 def instance(instance_id: str, fleet_id: str, name: str, launched: datetime) -> dict[str, Any]:
-    """One machine of a fleet; `name` is its tag."""
+    """One machine of a fleet; `name` is its tag. All say the same but for what their ids are in."""
     tail = instance_id.removeprefix("i-")
-    ip = f"10.0.{int(tail[-4:-2], 16)}.{int(tail[-2:], 16)}"
+    ip = "10.0.123.123"
     groups = [{"GroupId": f"sg-{tail}", "GroupName": "default"}]
     return {
         "InstanceId": instance_id,
         "ImageId": "ami-0123456789abcdef0",
         "State": {"Code": 16, "Name": "running"},
         "PrivateDnsName": f"ip-{ip.replace('.', '-')}.ec2.internal",
-        "PublicDnsName": f"ec2-3-80-{tail[-2:]}-1.compute-1.amazonaws.com",
+        "PublicDnsName": "ec2-3-80-1-1.compute-1.amazonaws.com",
         "StateTransitionReason": "",
         "KeyName": "imaging",
         "AmiLaunchIndex": 0,
@@ -40,7 +40,7 @@ def instance(instance_id: str, fleet_id: str, name: str, launched: datetime) -> 
             {
                 "DeviceName": device,
                 "Ebs": {
-                    "VolumeId": f"vol-{tail[:-1]}{n}",
+                    "VolumeId": f"vol-{n}{tail[1:]}",
                     "Status": "attached",
                     "AttachTime": launched,
                     "DeleteOnTermination": True,
@@ -56,7 +56,7 @@ def instance(instance_id: str, fleet_id: str, name: str, launched: datetime) -> 
         ],
         "Hypervisor": "xen",
         "InstanceLifecycle": "spot",
-        "SpotInstanceRequestId": f"sir-{tail[:8]}",
+        "SpotInstanceRequestId": "sir-0123abcd",
         "NetworkInterfaces": [_interface(tail, ip, groups, launched)],
         "IamInstanceProfile": {
             "Arn": "arn:aws:iam::123456789012:instance-profile/ecsInstanceRole",

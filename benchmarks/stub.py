@@ -1,8 +1,8 @@
 """AWS as far as a steady run asks it anything, on this machine, with a set latency.
 
 It stands in for the network and for AWS, so that a benchmark measures the engine and nothing else:
-every answer takes the same time and is the same each time. Answers are put together once by
-botocore's own models and remembered, for the stub must never be what is measured.
+every answer takes the same time and is the same each time. Answers are encoded once by botocore's
+own models and remembered, whole or in pieces, for the stub must never be what is measured.
 
     python -m benchmarks.stub --port 0 --latency 0.03
 
@@ -21,6 +21,7 @@ from email.utils import formatdate
 from typing import Any, Final
 
 from benchmarks.instance import instance
+from benchmarks.pieces import LISTS, Pieces
 from dcp_engine.simulation.service_error import AwsError
 from dcp_engine.simulation.service_models import ServiceModels
 from dcp_engine.simulation.wire import AwsRequest, Wire
@@ -32,8 +33,10 @@ CREATED = datetime(2030, 1, 1, tzinfo=UTC)
 
 METHOD: Final = ":method"
 PATH: Final = ":path"
-# What is answered to these is not the same each time.
-_CHANGING: Final = frozenset({"ec2:CreateTags", "ec2:DescribeSpotFleetRequests"})
+# What is answered to these is not the same each time, or asked for the same but once.
+_CHANGING: Final = frozenset(
+    {*LISTS, "ec2:CreateTags", "cloudwatch:GetMetricData", "logs:FilterLogEvents"}
+)
 
 
 def queue_of(app_name: str) -> str:
@@ -217,6 +220,7 @@ class Stub:
         models = ServiceModels()
         self._models = models
         self._wire = Wire(models)
+        self._pieces = Pieces(self._wire)
         self._answers = answers
         self._known: dict[tuple[str, str, bytes], tuple[str, bytes]] = {}
         self.asked: Counter[str] = Counter()
@@ -236,8 +240,9 @@ class Stub:
         environ = {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in headers.items()}
         asked = {"REQUEST_METHOD": headers[METHOD], "RAW_URI": headers[PATH]}
         request = self._wire.decode({**environ, **asked}, body)
+        encoder = self._pieces if f"{request.service}:{request.operation}" in LISTS else self._wire
         try:
-            made = self._wire.encode(request, self._answers.to(request))
+            made = encoder.encode(request, self._answers.to(request))
         except AwsError as error:
             made = self._wire.encode_error(request, error)
         told = {name: v for name, v in made.headers.items() if name.lower() != "content-length"}
