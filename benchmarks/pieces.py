@@ -20,7 +20,7 @@ _MARKS: Final = ("\ue000", "\ue001", "\ue002")
 
 
 class Pieces:
-    """Encodes answers of the operations in `LISTS`."""
+    """Encodes answers; those of the operations in `LISTS` out of pieces."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -29,30 +29,29 @@ class Pieces:
 
     def encode(self, request: AwsRequest, answer: Mapping[str, Any]) -> Reply:
         """What `Wire.encode` makes of it."""
-        operation = f"{request.service}:{request.operation}"
-        key, _ = LISTS[operation]
-        if not answer[key]:
+        key, _ = LISTS.get(request.name, ("", ""))
+        if not answer.get(key):
             return self._wire.encode(request, answer)
-        rest = operation, repr({name: value for name, value in answer.items() if name != key})
+        rest = request.name, repr({name: value for name, value in answer.items() if name != key})
         if rest not in self._around:
             whole = self._wire.encode(request, {**answer, key: answer[key][:1]})
-            before, _, after = _cut(operation, whole)
+            before, _, after = _cut(request.name, whole)
             self._around[rest] = whole, before, after
         reply, before, after = self._around[rest]
-        pieces = "".join(self._piece(request, operation, key, one) for one in answer[key])
+        pieces = "".join(self._piece(request, key, one) for one in answer[key])
         return Reply(reply.status, reply.headers, f"{before}{pieces}{after}".encode())
 
-    def _piece(self, request: AwsRequest, operation: str, key: str, one: Mapping[str, Any]) -> str:
+    def _piece(self, request: AwsRequest, key: str, one: Mapping[str, Any]) -> str:
         swaps = dict(zip(dict.fromkeys(_ids(one)), _MARKS, strict=False))
         what = repr(one)
         for own, mark in swaps.items():
             what = what.replace(own, mark)
-        piece = self._known.get((operation, what))
+        piece = self._known.get((request.name, what))
         if piece is None:
-            _, piece, _ = _cut(operation, self._wire.encode(request, {key: [one]}))
+            _, piece, _ = _cut(request.name, self._wire.encode(request, {key: [one]}))
             for own, mark in swaps.items():
                 piece = piece.replace(own, mark)
-            self._known[operation, what] = piece
+            self._known[request.name, what] = piece
         for own, mark in swaps.items():
             piece = piece.replace(mark, own)
         return piece

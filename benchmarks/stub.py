@@ -34,7 +34,7 @@ CREATED = datetime(2030, 1, 1, tzinfo=UTC)
 METHOD: Final = ":method"
 PATH: Final = ":path"
 # What is answered to these is not the same each time, or asked for the same but once.
-_CHANGING: Final = frozenset(
+_NOT_REMEMBERED: Final = frozenset(
     {*LISTS, "ec2:CreateTags", "cloudwatch:GetMetricData", "logs:FilterLogEvents"}
 )
 
@@ -217,9 +217,7 @@ class Stub:
     """The server's memory: answers by request, and how often each operation was asked."""
 
     def __init__(self, answers: Answers) -> None:
-        models = ServiceModels()
-        self._models = models
-        self._wire = Wire(models)
+        self._wire = Wire(ServiceModels())
         self._pieces = Pieces(self._wire)
         self._answers = answers
         self._known: dict[tuple[str, str, bytes], tuple[str, bytes]] = {}
@@ -231,7 +229,7 @@ class Stub:
         what = headers.get("x-amz-target") or f"{headers[METHOD]} {headers[PATH]}"
         key = scope.partition("/")[2], what, body
         operation, answer = self._known.get(key) or self._made(headers, body)
-        if operation not in _CHANGING:
+        if operation not in _NOT_REMEMBERED:
             self._known[key] = operation, answer
         self.asked[operation] += 1
         return b"HTTP/1.1 " + answer.replace(b"\0", formatdate(usegmt=True).encode(), 1)
@@ -240,9 +238,8 @@ class Stub:
         environ = {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in headers.items()}
         asked = {"REQUEST_METHOD": headers[METHOD], "RAW_URI": headers[PATH]}
         request = self._wire.decode({**environ, **asked}, body)
-        encoder = self._pieces if f"{request.service}:{request.operation}" in LISTS else self._wire
         try:
-            made = encoder.encode(request, self._answers.to(request))
+            made = self._pieces.encode(request, self._answers.to(request))
         except AwsError as error:
             made = self._wire.encode_error(request, error)
         told = {name: v for name, v in made.headers.items() if name.lower() != "content-length"}
@@ -250,7 +247,7 @@ class Stub:
         lines += [f"{name}: {value}" for name, value in told.items()]
         body = b"" if headers[METHOD] == "HEAD" else made.body
         text = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-        return f"{request.service}:{request.operation}", text
+        return request.name, text
 
 
 class Connection(asyncio.Protocol):

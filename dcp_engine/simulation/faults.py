@@ -246,6 +246,7 @@ class Faults:
 
     def strike(self, request: AwsRequest, now: datetime) -> FaultRule | None:
         """The rule that strikes this call, if one does; counts it."""
-        name = f"{request.service}:{request.operation}"
         with self._lock:
-            return next((r for r in self._rules if r.applies(name, request.params, now)), None)
+            return next(
+                (r for r in self._rules if r.applies(request.name, request.params, now)), None
+            )

@@ -199,7 +199,7 @@ class Gateway:
             raise AwsError(
                 "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412
             )
-        handler = self.handlers.get(f"{request.service}:{request.operation}")
+        handler = self.handlers.get(request.name)
         if handler is None:
             return self.world.moto.respond(environ, body)
         call = Call(

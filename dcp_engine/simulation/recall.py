@@ -51,7 +51,7 @@ class Recall:
 
     def empty_page(self, request: AwsRequest, reply: Reply) -> Reply:
         """A page with nothing on it, whose token brings the answer; others go as they are."""
-        paged = PAGED.get(f"{request.service}:{request.operation}")
+        paged = PAGED.get(request.name)
         if paged is None or reply.status >= 300:
             return reply
         member, token_name = paged
@@ -63,8 +63,8 @@ class Recall:
 
     def rest(self, request: AwsRequest) -> Reply | None:
         """The answer that a token of ours stands for."""
-        name = f"{request.service}:{request.operation}"
-        token = request.params.get(PAGED[name][1]) if name in PAGED else None
+        paged = PAGED.get(request.name)
+        token = request.params.get(paged[1]) if paged else None
         with self._lock:
             return self._rest.get(str(token))
 
@@ -78,4 +78,4 @@ def _key(request: AwsRequest) -> str:
     moments = {"StartTime", "EndTime", "startTime", "endTime"}
     params = {name: value for name, value in request.params.items() if name not in moments}
     asked = json.dumps(params, sort_keys=True, default=str)
-    return f"{request.region} {request.service}:{request.operation} {asked}"
+    return f"{request.region} {request.name} {asked}"

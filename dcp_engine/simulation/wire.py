@@ -34,6 +34,11 @@ class AwsRequest:
     access_key: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """`service:Operation`, for example `sqs:GetQueueAttributes`."""
+        return f"{self.service}:{self.operation}"
+
 
 class Wire:
     """Decodes requests and encodes answers."""

@@ -19,7 +19,7 @@ class Witness:
 
         def noting(request: AwsRequest, now: datetime) -> FaultRule | None:
             with self._lock:
-                self._seen.append((request.access_key, f"{request.service}:{request.operation}"))
+                self._seen.append((request.access_key, request.name))
             return strike(request, now)
 
         aws.faults.strike = noting  # type: ignore[method-assign]
