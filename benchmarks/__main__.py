@@ -1,6 +1,8 @@
 """Measure what dcp-engine costs, and print the table of docs/performance.md."""
 
 import argparse
+import sys
+import time
 from collections.abc import Callable
 
 from benchmarks import calls, database, large, many, start, teardown
@@ -31,12 +33,12 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=list(_PARTS), help="all of them by default")
     parser.add_argument("--smoke", action="store_true", help="only see that they still run")
     given = parser.parse_args()
-    figures = [
-        figure
-        for name, part in _PARTS.items()
-        if not given.parts or name in given.parts
-        for figure in part(given.smoke)
-    ]
+    figures: list[Figure] = []
+    for name in given.parts or _PARTS:
+        began = time.monotonic()
+        print(f"{name} …", file=sys.stderr, flush=True)
+        figures += _PARTS[name](given.smoke)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(table(figures))
 
 

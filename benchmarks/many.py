@@ -70,6 +70,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 def watched(size: Size) -> Seen:
     """Have them watched by the real command."""
+    print(
+        f"{size.runs} runs, {size.minutes:g} minutes and what it takes to begin …",
+        file=sys.stderr,
+        flush=True,
+    )
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory()))
         database, log = folder / "runs.db", folder / "watch.log"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dcp_engine.defaults import Settings
     from dcp_engine.engine import Engine
     from dcp_engine.patrol import Stop
-    from dcp_engine.share import Share
     from dcp_engine.store.protocol import Due, Store
     from dcp_engine.supervisor import Team
 
@@ -103,7 +102,7 @@ class Lookout:
             wished=wished,
             clock=self._clock,
             interval=self._settings.poll_interval.total_seconds(),
-            late=lambda seconds: self._punctual.note(seconds, self._share),
+            late=lambda seconds: self._punctual.note(seconds, self._who),
             leave=self._leave,
         )
         try:
@@ -111,6 +110,12 @@ class Lookout:
         finally:
             self._engine.let_go_of_all(list(self._leases.values()))
             self._say(self._team.until_all_left())
+            _log.info("%sall looks have ended, and nothing is looked after any more", self._who)
+
+    @property
+    def _who(self) -> str:
+        """Whose line it is in a log that several processes write."""
+        return f"Share {self._share} of the runs: " if self._share.of > 1 else ""
 
     def _agenda(self) -> dict[str, Appointment] | None:
         """Every run and its moment; None where it is what it was."""
@@ -139,6 +144,9 @@ class Lookout:
         counted = len(due), self._share.of
         if self._announced != counted:
             self._announced = counted
+            _log.info(
+                "%sruns there are: %d; processes that look after them: %d", self._who, *counted
+            )
             self._ready(*counted)
         own = {
             one.run_id: Appointment(one.at, place_of(one.account, one.region))
@@ -151,6 +159,9 @@ class Lookout:
     def _leave(self) -> None:
         """No look is begun any more: who comes after us need not wait for the last ones."""
         self._left = True
+        with self._lock:
+            under_way = len(self._under_way)
+        _log.info("%sleaving; looks under way, which are waited for: %d", self._who, under_way)
         self._team.leave()
         self._give_back()
 
@@ -237,8 +248,8 @@ class _Punctuality:
         self._since = clock.monotonic()
         self._late: list[float] = []
 
-    def note(self, seconds: float, share: "Share") -> None:
-        """One look at a run of that share began so late."""
+    def note(self, seconds: float, who: str) -> None:
+        """One look began so late; `who` begins the line."""
         self._late.append(seconds)
         now = self._clock.monotonic()
         if now - self._since < _TELL_EVERY:
@@ -247,7 +258,7 @@ class _Punctuality:
         _log.info(
             "%s%d looks in %.0f s; 99 of 100 began within %.2f s of their moment, the last %.2f s "
             "after it",
-            f"Share {share} of the runs: " if share.of > 1 else "",
+            who,
             len(late),
             now - self._since,
             late[(len(late) * 99) // 100 - 1 if len(late) > 1 else 0],

@@ -71,7 +71,12 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
     def ready(runs: int, processes: int) -> None:
         which = "1 run is" if runs == 1 else f"{runs} runs are"
         by = f", by {processes} processes" if processes > 1 else ""
-        if first:
+        if first and not runs:
+            out.message(
+                f"No live run is in {app.database}, so there is nothing to look after yet. A run "
+                "that is registered there is picked up within seconds."
+            )
+        elif first:
             out.message(f"{which} looked after{by}.")
         elif line is None:
             # A person's own doing: the other shares may be nobody's.
@@ -95,7 +100,8 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
         )
     if first:
         out.message(
-            "Nobody looks after the runs any more until this is started again, or cron comes."
+            "The watch has ended. Unless another one goes on or cron comes, nobody looks after "
+            "the runs until it is started again."
         )
     ctx.exit(EXIT_FINE)
 

@@ -1,6 +1,7 @@
 """`dcp-engine tick`: what cron calls, so every line it prints is a mail."""
 
 import gc
+import logging
 import traceback
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from dcp_engine.errors import EXIT_FINE, EXIT_NEEDS_PERSON, EngineError, NoSuchR
 
 if TYPE_CHECKING:
     from dcp_engine.app import TickReport
+
+_log = logging.getLogger("dcp_engine.tick")
 
 
 @click.command(
@@ -78,8 +81,21 @@ def _say(
         return EXIT_NEEDS_PERSON
     for event in report.events:
         out.say(told(report.run, event))
+    _log.info("%s", _in_short(report))
     # Whoever holds the run answers for it.
     return EXIT_FINE if report.held_by else app.exit_code(report.run)
+
+
+def _in_short(report: "TickReport") -> str:
+    run = report.run
+    head = f"{run.names.app_name} is {run.state.name}"
+    if report.held_by:
+        return f"{head}, and was left to its driver. {report.held_by}"
+    if not run.live:
+        return f"{head}, and nothing is left to be done."
+    if run.next_tick_at is None:
+        return f"{head}, and was looked at."
+    return f"{head}, and was looked at; the next look is due at {run.next_tick_at:%H:%M:%S} UTC."
 
 
 setting_flags(everywhere(tick))

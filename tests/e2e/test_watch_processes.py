@@ -134,7 +134,7 @@ def test_two_processes_look_after_all_runs_and_end_together(runs: Runs, tmp_path
     runs.nobody_has_them()
     # One process alone speaks of all of them; what has happened to the runs comes from both.
     assert left.err.count("looked after") == 1
-    assert left.err.count("Nobody looks after the runs any more") == 1
+    assert left.err.count("nobody looks after the runs until") == 1
     for name in (*runs.names[0], *runs.names[1]):
         assert left.out.count(f"{name}  RUNNING: ") == 1, left
     assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in log.read_text().splitlines())
@@ -195,7 +195,7 @@ def test_ctrl_c_in_a_terminal_ends_both(runs: Runs) -> None:
         terminal.type("\x03")
         assert terminal.until_ended() == 0
         shown = terminal.screen
-    assert shown.count("Nobody looks after the runs any more") == 1
+    assert shown.count("nobody looks after the runs until") == 1
     assert "Traceback" not in shown
     assert "Interrupted" not in shown
     runs.nobody_has_them()

@@ -319,6 +319,19 @@ def test_it_leaves_with_the_others(
     assert engine.released == ["run-1"]
 
 
+def test_the_log_tells_of_the_beginning_and_the_end(
+    lookout: Lookout, store: FakeStore, team: FakeTeam, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.runs, team.next_share = RUNS, Share(0, 2)
+    with caplog.at_level("INFO", logger="dcp_engine"):
+        lookout.go(After(2), threads=1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Share 0/2 of the runs: runs there are: 20; processes that look after them: 2",
+        "Share 0/2 of the runs: leaving; looks under way, which are waited for: 0",
+        "Share 0/2 of the runs: all looks have ended, and nothing is looked after any more",
+    ]
+
+
 def test_who_was_asked_to_stop_minds_the_others_no_more(lookout: Lookout, team: FakeTeam) -> None:
     """They were asked, too, and have ended before; nothing is wrong with that."""
     lookout.go(After(1), threads=1)

@@ -1,5 +1,6 @@
 """tick: what makes good cron mail."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,26 @@ def test_quiet_where_another_drives(
     driven_elsewhere(add(run(State.RUNNING)))
     result = invoke("tick", "Exp1")
     assert (result.exit_code, result.output) == (0, "")
+
+
+def test_who_asks_to_be_told_more_is_told_that_another_drives(
+    invoke: Invoke, add: Add, driven_elsewhere: Callable[[Run], None]
+) -> None:
+    driven_elsewhere(add(run(State.RUNNING)))
+    result = invoke("tick", "Exp1", "-v")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "Exp1 is RUNNING, and was left to its driver. Exp1 (run " in result.stderr
+
+
+def test_who_asks_to_be_told_more_is_told_when_the_next_look_is_due(
+    invoke: Invoke, add: Add
+) -> None:
+    add(run(State.RUNNING))
+    result = invoke("tick", "Exp1", "-v")
+    assert re.search(
+        r"Exp1 is RUNNING, and was looked at; the next look is due at \d\d:\d\d:\d\d UTC",
+        result.stderr,
+    )
 
 
 def test_quiet_where_the_run_has_ended(invoke: Invoke, add: Add) -> None:
