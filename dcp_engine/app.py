@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from dcp_engine.clock import Clock, SystemClock
 from dcp_engine.crash import CrashPoint, no_crash
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dcp_engine.doctor.finding import Finding
     from dcp_engine.engine import Engine
     from dcp_engine.engine import TickReport as TickReport  # noqa: PLC0414 - for who calls `tick_all`
+    from dcp_engine.patrol import Stop
     from dcp_engine.picture import Picture
     from dcp_engine.plugin_desk import PluginDesk
     from dcp_engine.plugins import Plugins
@@ -39,21 +40,8 @@ if TYPE_CHECKING:
     from dcp_engine.supervisor import Start, Team
 
 
-# How soon a driver that waits for another one to go looks again, so that it takes over promptly.
-_FOLLOW: Final = timedelta(seconds=5)
-# How long a driver stays after its run's end for what could not be told at once.
-_LAST_WORDS: Final = timedelta(minutes=5)
-# How soon a pausing driver hears what a person asks for.
-_EAR: Final = timedelta(seconds=1)
 # What another process of `watch` has beyond the longest of its looks, to end or to show itself.
 _OVERTIME: Final = timedelta(minutes=1)
-
-
-class Stop(Protocol):
-    """What ends `App.drive` between two ticks; a `threading.Event` is one."""
-
-    def wait(self, timeout: float) -> bool:
-        """Wait for `timeout` seconds at most; True, at once, when it is time to stop."""
 
 
 class App:
@@ -192,8 +180,7 @@ class App:
         """
         if len(names) < 2:
             return {name: self._ticked(name) for name in names}
-        from dcp_engine.crew import Looked, Threads  # noqa: PLC0415 - for several alone
-        from dcp_engine.patrol import Appointment, Patrol, place_of  # noqa: PLC0415
+        from dcp_engine.one_round import one_round  # noqa: PLC0415 - for several alone
 
         with suppress(StoreUnwritable):
             # Made here, and not by several threads at the same time.
@@ -211,20 +198,10 @@ class App:
                 called.setdefault(run.id, []).append(name)
         self._cloud.expect(runs.values())
 
-        def look(run_id: str) -> Looked:
+        def look(run_id: str) -> None:
             came.update(dict.fromkeys(called[run_id], self._ticked(run_id)))
-            return Looked(run_id, None)
 
-        patrol = Patrol(
-            Threads(min(threads, max(1, len(runs))), look),
-            agenda=lambda: {
-                i: Appointment(None, place_of(run.account, run.region)) for i, run in runs.items()
-            },
-            wished=tuple,
-            clock=self._clock,
-            interval=self.settings.poll_interval.total_seconds(),
-        )
-        patrol.once()
+        one_round(runs, look, threads=threads, clock=self._clock)
         return {name: came[name] for name in names}
 
     def _ticked(self, name: str) -> "TickReport | Exception":
@@ -298,7 +275,7 @@ class App:
         self,
         run_id: str,
         *,
-        stop: Stop,
+        stop: "Stop",
         tell: Callable[[Event], None],
         warn: Callable[[str], None],
         look: Callable[[Run], None] | None = None,
@@ -313,85 +290,23 @@ class App:
         Raises NoSuchRun, StoreBroken, and StoreUnwritable when the database cannot even be opened,
         after the fleets were stopped as by `tick`.
         """
-        from dcp_engine.whole import load_all  # noqa: PLC0415 - only where it goes on for long
+        from dcp_engine.driving import Driving  # noqa: PLC0415 - only where it goes on for long
+        from dcp_engine.whole import load_all  # noqa: PLC0415
 
         load_all()
-        lease: Lease | None = None
-        warned: str | None = None
         try:
             run = self._store.run(run_id)
         except StoreUnwritable as error:
             raise self._unwritable(run_id, error) from error
-        try:
-            while True:
-                pause = max(self.settings.poll_interval, timedelta(milliseconds=50))
-                try:
-                    report = self._engine.tick(run_id, keep_lease=True)
-                    lease = report.lease or lease
-                    obstacle = self._held(run_id) if report.held_by else None
-                    for event in self._store.events(run_id, after):
-                        tell(event)
-                        after = event.id
-                    run = self._store.run(run_id)
-                    pause = min(_FOLLOW, self._longest) if obstacle else self._pause(run)
-                    failed(None)
-                except (StoreUnwritable, AwsError) as error:
-                    # Written or not, the run stands where it stood: the next tick tries again.
-                    obstacle = str(error)
-                    failed(error)
-                if obstacle and obstacle != warned:
-                    warn(obstacle)
-                warned = obstacle
-                if look and not obstacle:
-                    look(run)
-                if not run.live:
-                    self._tell_the_rest(run, stop, warn)
-                    return run
-                if self._wait(run_id, stop, pause.total_seconds()):
-                    return run
-        finally:
-            if lease:
-                self._engine.let_go(lease)
-
-    def _tell_the_rest(self, run: Run, stop: Stop, warn: Callable[[str], None]) -> None:
-        """Whoever is told of a run's end by a plugin may be hard to reach in that very moment."""
-        end = self._clock.monotonic() + _LAST_WORDS.total_seconds()
-        said = False
-        with suppress(StoreUnwritable):
-            while self._store.due(run.id, self._clock.now() + _LAST_WORDS):
-                if not said:
-                    warn(
-                        f"{run.names.app_name} has ended. Some messages about it are still to be "
-                        "told: that is tried for five minutes more, and Ctrl-C leaves them to the "
-                        "next `dcp-engine tick --all`."
-                    )
-                said = True
-                if self._clock.monotonic() >= end or stop.wait(_FOLLOW.total_seconds()):
-                    return
-                self._engine.tick(run.id)
-
-    def _wait(self, run_id: str, stop: Stop, seconds: float) -> bool:
-        """Pause until the next tick; True when it is time to go.
-
-        Ends early when a person asks for something: an abort must not wait for the next count.
-        """
-        end = self._clock.monotonic() + seconds
-        while (left := end - self._clock.monotonic()) > 0:
-            if stop.wait(min(left, _EAR.total_seconds())):
-                return True
-            with suppress(StoreUnwritable):
-                if self._store.requests(run_id):
-                    break
-        return stop.wait(0)
-
-    def _held(self, run_id: str) -> str:
-        """Who has the run, without how long: that would be news with every renewal."""
-        lease = self._store.lease(run_id, self._clock.now())
-        who = str(lease.holder) if lease else "another process, which is letting go of it"
-        return (
-            f"The run is driven by {who}. One driver is enough: this one follows along and takes "
-            "over when that one is gone."
+        driving = Driving(
+            self._engine,
+            self._store,
+            self._clock,
+            self.settings,
+            stop=stop,
+            warn=warn,
         )
+        return driving.go(run, tell=tell, look=look, failed=failed, after=after)
 
     def at_stake(self, name: str) -> "AtStake":
         """What an abort would lose, asked of AWS where the store does not know it."""
@@ -491,16 +406,6 @@ class App:
 
     def _try_again(self, run: Run, plugin: str, duties: list[str], steps: list[str]) -> None:
         self._ask(run, RequestKind.TRY_AGAIN, plugin=plugin, duties=duties, steps=steps)
-
-    def _pause(self, run: Run) -> timedelta:
-        now = self._clock.now()
-        return max(timedelta(milliseconds=50), min((run.next_tick_at or now) - now, self._longest))
-
-    @property
-    def _longest(self) -> timedelta:
-        # A clock that was set back must not make a driver sleep for a year.
-        intervals = (self.settings.poll_interval, self.settings.downscale_interval)
-        return max(*intervals, timedelta(seconds=1))
 
     def _find(self, store: "Store", name: str) -> Run:
         from dcp_engine.remembered import found  # noqa: PLC0415 - for commands about one run

@@ -43,7 +43,10 @@ def place_of(account: str, region: str) -> str:
 
 
 class Stop(Protocol):
-    """What ends the patrol between two looks; `dcp_engine.app.Stop`."""
+    """What ends a patrol between two looks, and driving between two ticks.
+
+    A `threading.Event` is one.
+    """
 
     def wait(self, timeout: float) -> bool:
         """Wait for `timeout` seconds at most; True, at once, when it is time to stop."""

@@ -12,7 +12,7 @@ EXIT_INTERRUPTED: Final = 130
 
 
 class Detach:
-    """Says when to stop driving; a `dcp_engine.app.Stop`.
+    """Says when to stop driving; a `dcp_engine.patrol.Stop`.
 
     It rests on a pipe, because a signal handler may not touch the locks of a `threading.Event`
     that the thread it interrupts holds.
