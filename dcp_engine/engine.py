@@ -165,6 +165,10 @@ class Engine:
         """What must be left of a lease at the beginning of a tick."""
         return self._settings.tick_deadline + self._settings.request_timeout
 
+    def hurry(self) -> None:
+        """Somebody waits for the ticks under way: what fails in them is soon given up."""
+        self._cloud.hurry()
+
     def let_go(self, lease: Lease) -> None:
         """Free a lease that `tick` was asked to keep."""
         self._kept.pop(lease.run_id, None)

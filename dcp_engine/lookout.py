@@ -88,7 +88,10 @@ class Lookout:
         self._took = 0.0
 
     def go(self, stop: "Stop", *, threads: int) -> None:
-        """Look after the runs until `stop` says so."""
+        """Look after the runs until `stop` says so.
+
+        Raises StoreBroken where the database has been gone for a minute.
+        """
 
         def wished() -> Collection[str]:
             # Who was asked to stop lets the others go, and starts none again.
@@ -148,6 +151,9 @@ class Lookout:
                 "%sruns there are: %d; processes that look after them: %d", self._who, *counted
             )
             self._ready(*counted)
+        with self._lock:
+            for run_id in set(self._warned).difference(one.run_id for one in due):
+                self._solved(run_id)
         own = {
             one.run_id: Appointment(one.at, place_of(one.account, one.region))
             for one in due
@@ -161,6 +167,7 @@ class Lookout:
         self._left = True
         with self._lock:
             under_way = len(self._under_way)
+        self._engine.hurry()
         _log.info("%sleaving; looks under way, which are waited for: %d", self._who, under_way)
         self._team.leave()
         self._give_back()
@@ -205,7 +212,9 @@ class Lookout:
             )
             return Looked(run_id, None)
         with self._lock:
-            self._solved(run_id)
+            self._go_on(run_id)
+            if report.held_by:
+                self._punctual.left += 1
             if report.lease is not None:
                 self._leases[run_id] = report.lease
             if not report.run.live:
@@ -229,8 +238,20 @@ class Lookout:
             self._solved(run_id)
             self._warned[run_id] = text
             self._said[text] += 1
+            self._punctual.failed += 1
             if not said:
+                _log.warning("%s%s", self._who, text)
                 self._warn(text)
+
+    def _go_on(self, run_id: str) -> None:
+        """It was looked at; where that was the last one that could not be, say that it is over."""
+        if run_id not in self._warned:
+            return
+        self._solved(run_id)
+        if not self._warned:
+            over = "What kept runs from being looked at is over, and they are looked at again."
+            _log.info("%s%s", self._who, over)
+            self._warn(over)
 
     def _solved(self, run_id: str) -> None:
         text = self._warned.pop(run_id, None)
@@ -247,6 +268,9 @@ class _Punctuality:
         self._clock = clock
         self._since = clock.monotonic()
         self._late: list[float] = []
+        self.failed = 0
+        """So many looks could not be made, and so many runs were `left` to other drivers."""
+        self.left = 0
 
     def note(self, seconds: float, who: str) -> None:
         """One look began so late; `who` begins the line."""
@@ -257,11 +281,14 @@ class _Punctuality:
         late = sorted(self._late)
         _log.info(
             "%s%d looks in %.0f s; 99 of 100 began within %.2f s of their moment, the last %.2f s "
-            "after it",
+            "after it%s%s",
             who,
             len(late),
             now - self._since,
             late[(len(late) * 99) // 100 - 1 if len(late) > 1 else 0],
             late[-1],
+            f"; {self.failed} of them failed" if self.failed else "",
+            f"; {self.left} runs were left to their drivers" if self.left else "",
         )
         self._since, self._late = now, []
+        self.failed = self.left = 0

@@ -16,7 +16,7 @@ import msgspec
 
 from dcp_engine.clock import Clock
 from dcp_engine.crew import Crew, Looked
-from dcp_engine.errors import StoreError
+from dcp_engine.errors import StoreBroken, StoreError
 from dcp_engine.rounds import Rounds
 
 # How often it is looked for runs that were registered, and for what people ask of them.
@@ -24,6 +24,8 @@ _PICK_UP: Final = 5.0
 _EAR: Final = 1.0
 # So large a share of the crew at most works for one place while others have runs too.
 _SHARE: Final = 0.75
+# So many seconds a database may be gone: somebody may be just putting it back.
+_MAY_COME_BACK: Final = 60.0
 # A clock that was set back must not put a look off for a year: so many intervals at most.
 _LONGEST: Final = 15
 
@@ -40,6 +42,37 @@ class Appointment(msgspec.Struct, frozen=True):
 def place_of(account: str, region: str) -> str:
     """Where a run is, for its appointment."""
     return f"{account} {region}"
+
+
+_RUNS: Final = "The list of runs"
+_WISHES: Final = "What is asked of the runs"
+
+
+class _Unread:
+    """Something in the database that cannot be read at times; the log has each trouble once."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._told: str | None = None
+        self._since: float | None = None
+
+    def failed(self, error: StoreError, now: float) -> None:
+        """Raises the error again where the database has been gone for a minute."""
+        if self._told != str(error):
+            self._told = str(error)
+            _log.warning("%s could not be read: %s", self._what, error)
+        if not isinstance(error, StoreBroken):
+            self._since = None
+            return
+        if self._since is None:
+            self._since = now
+        if now - self._since >= _MAY_COME_BACK:
+            raise error
+
+    def read(self) -> None:
+        if self._told is not None:
+            _log.info("%s could be read again", self._what)
+        self._told = self._since = None
 
 
 class Stop(Protocol):
@@ -71,7 +104,8 @@ class Patrol:
 
         `interval` is the usual pause between two looks at a run, in seconds. `late` is told of
         every look how many seconds after its moment it began. `agenda` and `wished` may raise
-        StoreError; then all goes on as it was. `leave` is called when no look is begun any more,
+        StoreError; then all goes on as it was, though for a minute only where it is
+        StoreBroken. `leave` is called when no look is begun any more,
         while the last ones may be under way.
         """
         self._crew = crew
@@ -85,9 +119,13 @@ class Patrol:
         self._places: dict[str, str] = {}
         self._several = False
         self._busy: Counter[str] = Counter()
+        self._untold = {what: _Unread(what) for what in (_RUNS, _WISHES)}
 
     def go(self, stop: Stop) -> None:
-        """Look after all runs until `stop` says so; what is under way then is waited for."""
+        """Look after all runs until `stop` says so; what is under way then is waited for.
+
+        Raises StoreBroken where the database has been gone for a minute.
+        """
         with ExitStack() as last:
             last.callback(self._crew.dismiss)
             last.callback(self._leave)
@@ -137,8 +175,9 @@ class Patrol:
         try:
             agenda = self._agenda()
         except StoreError as error:
-            _log.warning("The runs could not be listed: %s", error)
+            self._untold[_RUNS].failed(error, now)
             return
+        self._untold[_RUNS].read()
         if agenda is None:
             return
         new = {run_id: one for run_id, one in agenda.items() if run_id not in self._rounds}
@@ -155,10 +194,13 @@ class Patrol:
 
     def _listen(self, now: float) -> None:
         try:
-            for run_id in self._wished():
-                self._rounds.hurry(run_id, now)
+            wished = self._wished()
         except StoreError as error:
-            _log.warning("What is asked of the runs could not be read: %s", error)
+            self._untold[_WISHES].failed(error, now)
+            return
+        self._untold[_WISHES].read()
+        for run_id in wished:
+            self._rounds.hurry(run_id, now)
 
     def _begin(self, now: float) -> bool:
         """Begin what is due, as far as the crew goes round; whether nothing is left of it."""

@@ -474,6 +474,9 @@ class Cloud(Protocol):
     def expect(self, runs: Iterable[Run]) -> None:
         """These runs will be looked at by this process: one question may be for all of them."""
 
+    def hurry(self) -> None:
+        """From now on a call that fails is tried again a few times only: somebody waits."""
+
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""
 

@@ -235,8 +235,8 @@ class _Post:
             f"The process that looks after share {self._share} of the runs{who} {how}. It is "
             "started again by itself, after a second at first and a minute at most; until it is "
             "there nobody looks at its runs, and their machines run on. Nothing that is recorded "
-            "is lost. Should this come again and again, what the process says itself, here or in "
-            "the log file, tells why."
+            "is lost. What the process says itself, here or in the log file, tells why; when it "
+            "comes again for the same reason only the log file has it."
         )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dcp_engine.aws.edge import Edge
+from dcp_engine.aws.edge import FEWEST_TRIES, TRIES, Edge
 from dcp_engine.aws.gate import Gate
 from dcp_engine.aws.restraint import Restraints
 from dcp_engine.aws.session import Sessions
@@ -57,6 +57,7 @@ class BotoCloud:
         self._rng = rng
         self._crash = crash
         self._end_unjoined = settings.end_unjoined
+        self._hurried = False
         self._queue_urls: dict[tuple[str, str, str], str] = {}
         # A run looks at its fleets every `downscale_interval`, and takes another's answer from half
         # of that on: so what it takes is never older than what it has.
@@ -96,6 +97,7 @@ class BotoCloud:
             deadline=deadline,
             crash=self._crash,
             meter=meter,
+            tries=lambda: FEWEST_TRIES if self._hurried else TRIES,
             restraint=self._restraints.at(run().account, run().region),
         )
         identity = StsIdentity(edge, self._sessions.key_fingerprint, self._accounts)
@@ -111,6 +113,10 @@ class BotoCloud:
                     for fleet in run.fleets
                     if fleet.observed_at is not None and fleet.state not in {"gone", UNKNOWN}
                 )
+
+    def hurry(self) -> None:
+        """From now on a call that fails is tried again a few times only: somebody waits."""
+        self._hurried = True
 
     def forget_credentials(self) -> None:
         """Build the session anew at the next call: somebody may have logged in meanwhile."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 8
+# Where somebody waits for the end of it: a second or so of pauses.
+FEWEST_TRIES = 4
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 MOST_PAGES = 1000
@@ -48,11 +50,13 @@ class Edge:
         crash: CrashPoint = no_crash,
         meter: Meter | None = None,
         restraint: Restraint | None = None,
+        tries: Callable[[], int] = lambda: TRIES,
     ) -> None:
         """`client` gives the client of a service; `deadline` is a moment of `clock.monotonic`.
 
         `restraint` is shared by all who ask the services of that account and region.
-        `crash` is called before and after every try of every call, `meter` counts them.
+        `crash` is called before and after every try of every call, `meter` counts them. `tries` is
+        asked after each failure how many tries there are at most.
         """
         self._client = client
         self._gate = gate
@@ -63,6 +67,7 @@ class Edge:
         self._crash = crash
         self._meter = meter or Meter()
         self._restraint = restraint or Restraint(clock)
+        self._tries = tries
 
     @property
     def deadline(self) -> float:
@@ -150,7 +155,7 @@ class Edge:
 
         def enough(state: "RetryCallState") -> bool:
             ends = self._clock.monotonic() + state.upcoming_sleep
-            return state.attempt_number >= TRIES or ends >= self._deadline
+            return state.attempt_number >= self._tries() or ends >= self._deadline
 
         def again(seconds: float) -> None:
             self._clock.sleep(seconds)
@@ -198,7 +203,7 @@ class Edge:
         if wait is None:
             raise HeldBack(
                 operation.label,
-                "HeldBack",
+                "Throttling",
                 "not asked now, since AWS has just said that this account asks too often there",
             )
         if wait and self._clock.monotonic() + wait >= self._deadline:

@@ -3,9 +3,12 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
+
+from dcp_engine.cli.terminal import terminal
+from dcp_engine.errors import EXIT_FINE, EXIT_TIME_MAY_MEND
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -61,6 +64,9 @@ class EngineCommand(click.Command):
         kwargs["context_settings"] = {**CONTEXT, **(kwargs.get("context_settings") or {})}
         super().__init__(*args, **kwargs)
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return _told_by_us(super().get_help_option(ctx))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         format_sections(self, ctx, formatter)
 
@@ -76,6 +82,9 @@ class LazyGroup(click.Group):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return _told_by_us(super().get_help_option(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.lazy)
@@ -119,6 +128,25 @@ class LazyGroup(click.Group):
             if name.startswith(incomplete)
         ]
         return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def tell(ctx: click.Context, text: str) -> NoReturn:
+    """Say this and end, as every result is said: a full disk is told, a closed pipe is fine."""
+    out = terminal(ctx)
+    out.say(text, whole=True)
+    ctx.exit(EXIT_TIME_MAY_MEND if out.unwritten else EXIT_FINE)
+
+
+def _told_by_us(option: click.Option | None) -> click.Option | None:
+    """The option `--help`, which by itself would end in an error where nobody can be told."""
+    if option is not None:
+        option.callback = _help
+    return option
+
+
+def _help(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        tell(ctx, ctx.get_help())
 
 
 def format_sections(

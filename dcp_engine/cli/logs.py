@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import BadInput
 from dcp_engine.text_input import not_a_file
 
@@ -31,7 +32,7 @@ def start_logging(
     if verbose:
         handlers.append((ours, _Unbreakable(sys.stderr)))
     if file is not None:
-        handlers.append((ours, _to_file(file)))
+        handlers.append((ours, _to_file(file, terminal(ctx).error)))
     before = ours.level
     if verbose or file is not None:
         ours.setLevel(level)
@@ -68,17 +69,40 @@ class _Unbreakable(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class _UnbreakableFile(logging.FileHandler):
-    """The same for a file."""
+    """The same for a file: a full disk must not end the watch, and it is said once."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._say = say
+        self._said = False
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing: a full disk must not end the watch."""
+        """Say that the log has a gap."""
+        self._lost(sys.exception())
+
+    def close(self) -> None:
+        """Close it; what cannot be written by now is dropped."""
+        try:
+            super().close()
+        except OSError as error:
+            self._lost(error)
+
+    def _lost(self, error: BaseException | None) -> None:
+        if self._said:
+            return
+        self._said = True
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        self._say(
+            f"The log file {self._path} cannot be written: {why}. The work goes on without it."
+        )
 
 
-def _to_file(path: Path) -> logging.Handler:
+def _to_file(path: Path, say: Callable[[str], None]) -> logging.Handler:
     try:
         what = not_a_file(path)
         if not what:
-            return _UnbreakableFile(path, encoding="utf-8", errors="backslashreplace")
+            return _UnbreakableFile(path, say)
         reason = f"it is {what}"
     except OSError as error:
         reason = error.strerror or str(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import click
@@ -63,6 +64,7 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
     app = open_app(ctx, "watch")
     out = terminal(ctx)
     shares = Shares(processes)
+    new = not app.database.exists()
     if first:
         detach.last_act = shares.kill
     else:
@@ -72,10 +74,7 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
         which = "1 run is" if runs == 1 else f"{runs} runs are"
         by = f", by {processes} processes" if processes > 1 else ""
         if first and not runs:
-            out.message(
-                f"No live run is in {app.database}, so there is nothing to look after yet. A run "
-                "that is registered there is picked up within seconds."
-            )
+            out.message(_nothing_there(app.database, new=new))
         elif first:
             out.message(f"{which} looked after{by}.")
         elif line is None:
@@ -104,6 +103,18 @@ def watch(ctx: click.Context, threads: int, processes: int | None, share: Share 
             "the runs until it is started again."
         )
     ctx.exit(EXIT_FINE)
+
+
+def _nothing_there(database: Path, *, new: bool) -> str:
+    later = "A run that is registered there is picked up within seconds."
+    if new:
+        return (
+            f"There was no database at {database}, so a new one was made, and nothing is watched. "
+            "If runs were registered, theirs was deleted or moved, or another one is meant: put it "
+            "back, or name the right one with --db or the variable DCP_ENGINE_DB, and start again. "
+            f"{later}"
+        )
+    return f"No live run is in {database}, so there is nothing to look after yet. {later}"
 
 
 def _in_silence(line: str) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from dcp_engine import __version__
-from dcp_engine.cli.command import CONTEXT, LazyGroup, examples
+from dcp_engine.cli.command import CONTEXT, LazyGroup, examples, tell
 from dcp_engine.cli.given import everywhere
 from dcp_engine.cli.terminal import terminal
 from dcp_engine.errors import (
@@ -95,6 +95,11 @@ class Root(LazyGroup):
             ctx.exit(EXIT_NEEDS_PERSON)
 
 
+def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        tell(ctx, f"{PROGRAM} {__version__}")
+
+
 @click.group(
     cls=Root,
     lazy=COMMANDS,
@@ -118,7 +123,14 @@ class Root(LazyGroup):
         ]
     ),
 )
-@click.version_option(__version__, "--version", prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """See a Distributed-CellProfiler run safely to its end.
 

@@ -57,24 +57,36 @@ def tick(ctx: click.Context, app_names: tuple[str, ...], every: bool) -> None:
         )
     if others := len(names) > 1:
         gc.enable()
+    said: set[str] = set()
     codes = [
-        _say(app, out, name, report, others=others) for name, report in app.tick_all(names).items()
+        _say(app, out, name, report, others=others, said=said)
+        for name, report in app.tick_all(names).items()
     ]
     ctx.exit(max(codes, default=EXIT_FINE))
 
 
 def _say(
-    app: App, out: Terminal, name: str, report: "TickReport | Exception", *, others: bool
+    app: App,
+    out: Terminal,
+    name: str,
+    report: "TickReport | Exception",
+    *,
+    others: bool,
+    said: set[str],
 ) -> int:
     """Say what one tick came to; its exit code.
 
-    `others` says whether the run was named along with other runs.
+    `others` says whether the run was named along with other runs, `said` what was said of those
+    and need not be said once more, such as that nobody can write the database.
     """
     if isinstance(report, NoSuchRun):
         out.error(f"{report}{' The others that were named were looked after.' if others else ''}")
         return report.exit_code
     if isinstance(report, EngineError):
-        out.error(str(report))
+        text = str(report)
+        if text not in said:
+            said.add(text)
+            out.error(text)
         return report.exit_code
     if isinstance(report, Exception):
         out.message(f"{''.join(traceback.format_exception(report))}(run {name}){DEFECT}")

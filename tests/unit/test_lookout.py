@@ -57,6 +57,7 @@ class FakeEngine:
         self.held = False
         self.during: Callable[[str], None] = lambda run_id: None
         self.released: list[str] = []
+        self.hurried = False
         self._clock = clock
 
     def tick(self, run_id: str, *, keep_lease: bool) -> TickReport:
@@ -70,6 +71,9 @@ class FakeEngine:
         holder = Holder(host="here", pid=1, started=1.0, label="watch")
         lease = Lease(run_id=run_id, token=1, holder=holder, until=now + timedelta(minutes=5))
         return TickReport(run=run, lease=lease)
+
+    def hurry(self) -> None:
+        self.hurried = True
 
     def let_go_of_all(self, leases: Sequence[Lease]) -> None:
         self.released += [lease.run_id for lease in leases]
@@ -316,6 +320,7 @@ def test_it_leaves_with_the_others(
     lookout.go(After(2), threads=1)
     assert capsys.readouterr().out == "one has ended\nanother was killed\n"
     assert team.asked == ["mind", "leave", "until all left"]
+    assert engine.hurried
     assert engine.released == ["run-1"]
 
 
@@ -330,6 +335,65 @@ def test_the_log_tells_of_the_beginning_and_the_end(
         "Share 0/2 of the runs: leaving; looks under way, which are waited for: 0",
         "Share 0/2 of the runs: all looks have ended, and nothing is looked after any more",
     ]
+
+
+def test_the_end_of_what_kept_runs_from_being_looked_at_is_said_once(
+    lookout: Lookout,
+    store: FakeStore,
+    engine: FakeEngine,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.runs = RUNS
+    lookout._agenda()
+
+    def locked(run_id: str) -> None:
+        raise StoreUnwritable("It is locked.")
+
+    engine.during = locked
+    with caplog.at_level("INFO", logger="dcp_engine"):
+        for run in RUNS:
+            lookout._look(run)
+        assert capsys.readouterr().out == "It is locked.\n"
+        engine.during = lambda run_id: None
+        # One has ended elsewhere meanwhile, and is not looked at any more.
+        store.runs = RUNS[1:]
+        store.version += 1
+        lookout._agenda()
+        for run in RUNS[1:]:
+            assert capsys.readouterr().out == ""
+            lookout._look(run)
+    over = "What kept runs from being looked at is over, and they are looked at again."
+    assert capsys.readouterr().out == f"{over}\n"
+    lookout._look(RUNS[1])
+    assert capsys.readouterr().out == ""
+    told = [record.getMessage() for record in caplog.records]
+    assert told.count("It is locked.") == 1
+    assert told.count(over) == 1
+
+
+def test_looks_that_failed_or_found_another_driver_are_counted_apart(
+    lookout: Lookout,
+    engine: FakeEngine,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def locked(run_id: str) -> None:
+        raise StoreUnwritable("It is locked.")
+
+    engine.during = locked
+    lookout._look("run-1")
+    engine.during, engine.held = lambda run_id: None, True
+    lookout._look("run-1")
+    clock.advance(61)
+    caplog.clear()
+    with caplog.at_level("INFO", logger="dcp_engine"):
+        lookout._punctual.note(0.5, "")
+        clock.advance(61)
+        lookout._punctual.note(0.5, "")
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.endswith("after it; 1 of them failed; 1 runs were left to their drivers")
+    assert second.endswith("after it")
 
 
 def test_who_was_asked_to_stop_minds_the_others_no_more(lookout: Lookout, team: FakeTeam) -> None:
@@ -368,6 +432,9 @@ def test_what_is_true_of_many_runs_is_said_once_until_it_is_over(
     engine.during = fine
     for run_id in ("run-1", "run-2", "run-3"):
         lookout._look(run_id)
+    assert capsys.readouterr().out == (
+        "What kept runs from being looked at is over, and they are looked at again.\n"
+    )
     engine.during = locked
     lookout._look("run-2")
     assert capsys.readouterr().out == "The database is locked.\n"

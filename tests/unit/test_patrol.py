@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dcp_engine.crew import Looked, Threads
-from dcp_engine.errors import StoreUnwritable
+from dcp_engine.errors import StoreBroken, StoreUnwritable
 from dcp_engine.model import State
 from dcp_engine.patrol import Appointment, Patrol
 from dcp_engine.simulation.virtual_clock import VirtualClock
@@ -171,6 +171,50 @@ def test_a_locked_database_ends_nothing(clock: VirtualClock) -> None:
     scene.patrol._wished = locked
     scene.go(3 * INTERVAL)
     assert scene.crew.times()["run"] in {3, 4, 5}
+
+
+def test_a_database_that_is_gone_for_good_ends_it_so_that_somebody_starts_it_anew(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    scene.runs = {"run": Appointment(None, "here")}
+    began = clock.monotonic()
+
+    def gone() -> dict[str, Appointment]:
+        raise StoreBroken("replaced")
+
+    scene.patrol._agenda = gone
+    scene.patrol._wished = gone
+    with pytest.raises(StoreBroken, match="replaced"):
+        scene.go(3600)
+    assert clock.monotonic() - began == pytest.approx(60, abs=2)
+    assert scene.crew.dismissed
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        "The list of runs could not be read: replaced",
+        "What is asked of the runs could not be read: replaced",
+    ]
+
+
+def test_a_database_that_is_put_back_in_time_ends_nothing(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = Scene(clock, FakeCrew(clock, size=2))
+    scene.runs = {"run": Appointment(None, "here")}
+    began = clock.monotonic()
+
+    def now_and_then() -> dict[str, Appointment]:
+        if (clock.monotonic() - began) % 100 < 50:
+            raise StoreBroken("replaced")
+        return scene.runs
+
+    scene.patrol._agenda = now_and_then
+    with caplog.at_level("INFO", logger="dcp_engine"):
+        scene.go(600)
+    assert scene.crew.times()["run"] >= 8
+    assert [record.getMessage() for record in caplog.records] == 6 * [
+        "The list of runs could not be read: replaced",
+        "The list of runs could be read again",
+    ]
 
 
 def test_threads_make_their_looks_and_end(clock: VirtualClock) -> None:

@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from dcp_engine.aws.cloud import BotoAws, BotoCloud
+from dcp_engine.aws.edge import FEWEST_TRIES, TRIES
 from dcp_engine.defaults import Settings
-from dcp_engine.errors import Busy, Missing, NotOurs
+from dcp_engine.errors import Busy, Missing, NotOurs, Transient
 from dcp_engine.model import Cancelled, Fleet, Identities, Names, Run, State
 from dcp_engine.ports import Aws, Cloud
+from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import Launch, launch_run
 from dcp_engine.simulation.server import SimulatedAws
 from dcp_engine.simulation.timings import Timings
@@ -242,3 +244,15 @@ def test_logs(scene: Scene) -> None:
 def test_bucket(scene: Scene) -> None:
     assert scene.aws.bucket.delete_monitor_file() is True
     assert scene.aws.bucket.delete_monitor_file() is False
+
+
+@pytest.mark.parametrize(("hurried", "tries"), [(False, TRIES), (True, FEWEST_TRIES)])
+def test_where_somebody_waits_for_the_end_what_fails_is_soon_given_up(
+    scene: Scene, hurried: bool, tries: int
+) -> None:
+    rule = scene.simulated.faults.add("sts:*", Fault.UNAVAILABLE, times=None)
+    if hurried:
+        scene.cloud.hurry()
+    with pytest.raises(Transient):
+        scene.aws.identity.account()
+    assert rule.hits == tries

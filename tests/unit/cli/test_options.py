@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from click.testing import Result
@@ -75,6 +76,27 @@ def test_the_log(invoke: Invoke, add: Add, tmp_path: Path) -> None:
     assert "very-secret" not in log.read_text()
     after = list(logging.getLogger().handlers), list(logging.getLogger("dcp_engine").handlers)
     assert after == before
+
+
+def test_a_full_disk_under_the_log_is_said_once_and_ends_nothing(
+    invoke: Invoke, add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that nothing more can be written to, neither when a line comes nor in closing it."""
+    add(run(State.RUNNING))
+    real = logging.FileHandler._open
+
+    def full(handler: logging.FileHandler) -> TextIO:
+        real(handler).close()
+        return Path("/dev/full").open("w")
+
+    monkeypatch.setattr(logging.FileHandler, "_open", full)
+    result = invoke("tick", "Exp1", "--log-file", str(tmp_path / "log"))
+    assert result.exit_code == 3
+    assert "Exp1  problem: The account could not be checked" in result.stdout
+    assert result.stderr == (
+        f"dcp-engine: The log file {tmp_path / 'log'} cannot be written: No space left on device. "
+        "The work goes on without it.\n"
+    )
 
 
 def test_version(invoke: Invoke) -> None:

@@ -149,15 +149,35 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
     assert result.stderr.endswith("Left at once.\n")
 
 
-@pytest.mark.parametrize("command", [["status", "--json"], ["completion", "bash"]])
+@pytest.mark.parametrize(
+    "command",
+    [["status", "--json"], ["completion", "bash"], ["--help"], ["--version"], ["watch", "-h"]],
+)
 def test_a_result_that_could_not_be_written_is_not_fine(command: list[str], tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "dcp_engine", *command, "--db", str(tmp_path / "runs.db")],
+            [sys.executable, "-m", "dcp_engine", "--db", str(tmp_path / "runs.db"), *command],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
     assert done.returncode == 3
-    assert "cannot be written" in done.stderr
+    assert done.stderr == (
+        "dcp-engine: Standard output cannot be written: No space left on device.\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["watch", "--help"]])
+def test_who_reads_no_help_after_all_is_told_of_no_defect(command: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "dcp_engine", *command],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

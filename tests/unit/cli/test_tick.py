@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dcp_engine.app import App
 from dcp_engine.defaults import Settings
 from dcp_engine.engine import TickReport
+from dcp_engine.errors import StoreUnwritable
 from dcp_engine.model import Event, Names, Outcome, Run, State
 from dcp_engine.store.sqlite import SqliteStore
 from tests.unit.runs import NAMES, run
@@ -108,6 +109,20 @@ def test_a_name_that_is_not_known_is_told_by_the_exit_code(
     assert result.exit_code == 2
     assert sorted(ticked) == ["Exp1", "Exp2"]
     assert "named were" not in invoke("tick", "nope").stderr
+
+
+def test_what_keeps_all_runs_from_their_tick_is_said_once(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Exp1", "Exp2", "Exp3"):
+        add(other(name))
+
+    def locked(app: App, name: str, *, keep_lease: bool = False) -> TickReport:
+        raise StoreUnwritable("It is locked.")
+
+    monkeypatch.setattr(App, "tick", locked)
+    result = invoke("tick", "--all")
+    assert (result.exit_code, result.stderr) == (3, "dcp-engine: It is locked.\n")
 
 
 def test_a_defect_in_one_run_keeps_no_other_from_its_tick(
