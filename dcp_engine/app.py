@@ -21,7 +21,7 @@ from dcp_engine.errors import (
     StoreUnwritable,
 )
 from dcp_engine.loaded import Selection
-from dcp_engine.model import Event, Lease, PluginRecord, Request, RequestKind, Run
+from dcp_engine.model import Event, Holder, Lease, PluginRecord, Request, RequestKind, Run
 from dcp_engine.status import Status, exit_code, status_of, waivable
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from dcp_engine.supervisor import Start, Team
 
 
+WATCH: Final = "dcp-engine watch"
+"""The label of a process that looks after all runs."""
+
+# Where there is a `watch` it has nearly all runs: to look through thousands finds nothing else.
+_NEWEST: Final = 20
 # What another process of `watch` has beyond the longest of its looks, to end or to show itself.
 _OVERTIME: Final = timedelta(minutes=1)
 
@@ -115,6 +120,14 @@ class App:
         now = self._clock.now()
         runs = self._reader.runs()
         return [run for run in reversed(runs) if run.live or self._reader.due(run.id, now)]
+
+    def watch_at_work(self) -> Holder | None:
+        """A living process of `watch` that drives one of the newest runs; None where none does."""
+        for run in self._reader.runs()[:_NEWEST]:
+            lease = self._lease_in_force(run)
+            if lease is not None and lease.holder.label == WATCH:
+                return lease.holder
+        return None
 
     def now(self) -> datetime:
         """The present moment, in UTC."""

@@ -22,9 +22,15 @@ def say_standing(ctx: click.Context, app: App, run: Run) -> None:
 
 
 def say_unwatched(ctx: click.Context, app: App, run: Run) -> None:
-    """Say when nobody watches, and the cron line that would."""
+    """Say when nobody watches, and the cron line that would; or which `watch` does so already."""
     out = terminal(ctx)
     name = run.names.app_name
+    if (watch := app.watch_at_work()) is not None:
+        out.say(
+            f"{watch} looks after all runs in this database, and so after {name} from a few "
+            f"seconds on. Nobody else watches {name} once that has ended."
+        )
+        return
     out.say(
         f"Nobody watches {name} while this computer sleeps, or once this command has ended. To "
         "have cron look after it whenever the computer is awake, add this line with `crontab -e`:"

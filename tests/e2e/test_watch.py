@@ -34,7 +34,10 @@ def test_one_process_sees_all_runs_to_their_end_and_takes_in_a_later_one(
             cluster="LaterCluster",
             scenario=SHORT_JOBS,
         )
-        computer.run("register", later.monitor_file).fine()
+        said = computer.run("register", later.monitor_file).fine().out
+        assert f"dcp-engine watch (process {watch.pid} on " in said
+        assert "looks after all runs in this database, and so after Later" in said
+        assert "crontab" not in said
         watch.until_says("2 runs are looked after")
         watch.until_says("Later  EXPORTED: ")
         assert computer.status("Later")["outcome"] == "completed"
