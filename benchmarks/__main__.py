@@ -1,9 +1,9 @@
 """Measure what dcp-engine costs, and print the table of docs/performance.md."""
 
-import argparse
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import click
 
 from benchmarks import calls, database, large, many, start, teardown
 from benchmarks.figure import Figure, table
@@ -27,20 +27,19 @@ _PARTS: dict[str, Callable[[bool], list[Figure]]] = {
 }
 
 
-def main() -> None:
-    """See the module."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=list(_PARTS), help="all of them by default")
-    parser.add_argument("--smoke", action="store_true", help="only see that they still run")
-    given = parser.parse_args()
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(list(_PARTS)))
+@click.option("--smoke", is_flag=True, help="Only see that they still run.")
+def main(parts: Sequence[str], smoke: bool) -> None:
+    """Measure what dcp-engine costs, all of it or these parts, and print the table of it."""
     figures: list[Figure] = []
-    for name in given.parts or _PARTS:
+    for name in parts or _PARTS:
         began = time.monotonic()
-        print(f"{name} …", file=sys.stderr, flush=True)
-        figures += _PARTS[name](given.smoke)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    print(table(figures))
+        click.echo(f"{name} …", err=True)
+        figures += _PARTS[name](smoke)
+        click.echo(f"{name}: {time.monotonic() - began:.0f} s", err=True)
+    click.echo(table(figures))
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 from unittest import mock
 
 import msgspec
@@ -64,11 +64,11 @@ class Account:
             dead=set(),
         )
 
-    def launch(self, name: str = "Exp1", **facts: object) -> tuple[Launch, Run]:
+    def launch(self, name: str = "Exp1", **facts: Any) -> tuple[Launch, Run]:
         """Start a run in a cluster of its own, and register it."""
         launch = launch_run(
             self.aws, name, directory=self._folder, cluster=f"{name}Cluster", **facts
-        )  # type: ignore[arg-type]  # what the caller knows of it
+        )
         return launch, self._process.register(launch.monitor_file)
 
     def until(self, run: Run, reached: Callable[[Run], bool]) -> Run:
@@ -235,14 +235,14 @@ def measure(*, sizes: Sequence[tuple[int, int]], minutes: int, runs: int) -> lis
             )
         )
     for alive, dead in sizes:
-        calls = of_a_teardown(alive=alive, dead=dead)
-        registered = calls.work["ecs:DeregisterContainerInstance"]
+        ending = of_a_teardown(alive=alive, dead=dead)
+        registered = ending.work["ecs:DeregisterContainerInstance"]
         least = fewest(alive=alive, dead=dead, registered=registered)
-        ratio = calls.work.total() / least
+        ratio = ending.work.total() / least
         figures.append(
             Figure(
                 what=f"calls in a teardown of {alive} machines and {dead} dead ones' alarms",
-                figure=f"{calls.work.total()} and {calls.polls.total()} polls; "
+                figure=f"{ending.work.total()} and {ending.polls.total()} polls; "
                 f"{ratio:.2f} times the fewest ({least})",
                 target="≤ 1.15 times",
                 met=ratio <= 1.15,

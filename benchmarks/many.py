@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import click
 import msgspec
 
 from benchmarks.figure import Figure
@@ -70,11 +71,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 def watched(size: Size) -> Seen:
     """Have them watched by the real command."""
-    print(
-        f"{size.runs} runs, {size.minutes:g} minutes and what it takes to begin …",
-        file=sys.stderr,
-        flush=True,
-    )
+    click.echo(f"{size.runs} runs, {size.minutes:g} minutes and what it takes to begin …", err=True)
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory()))
         database, log = folder / "runs.db", folder / "watch.log"

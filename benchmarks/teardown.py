@@ -102,10 +102,10 @@ def _over(path: Path, alive: int, dead: int) -> Run:
 
 def _latency(run: Run) -> float:
     """How many seconds one call takes: the mean of many of a kind."""
-    sqs = boto3.client("sqs")
+    sqs, url = boto3.client("sqs"), run.identities.queue_url or ""
     began = time.perf_counter()
     for _ in range(_SAMPLE):
-        sqs.get_queue_attributes(QueueUrl=run.identities.queue_url, AttributeNames=["All"])
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     return (time.perf_counter() - began) / _SAMPLE
 
 

@@ -1,5 +1,12 @@
 """A short run of each benchmark: it comes to figures, and the counts are right."""
 
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import __main__ as command
 from benchmarks import calls, database, large, many, start, teardown
 from benchmarks.figure import Figure, table
 
@@ -62,3 +69,30 @@ def test_the_table_says_what_was_missed() -> None:
         "| b | 3 | ≤ 2 | **no** |",
         "| c | 4 |  |  |",
     ]
+
+
+@pytest.mark.parametrize(("asked", "measured"), [([], "ab"), (["b"], "b"), (["b", "a"], "ba")])
+def test_all_of_it_is_measured_or_what_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], measured: str
+) -> None:
+    names: list[str] = []
+
+    def part(name: str) -> Callable[[bool], list[Figure]]:
+        def measure(smoke: bool) -> list[Figure]:
+            names.append(name)
+            return [Figure(what=name, figure="smoke" if smoke else "whole")]
+
+        return measure
+
+    monkeypatch.setattr(command, "_PARTS", {name: part(name) for name in "ab"})
+    (parts,) = (one for one in command.main.params if one.name == "parts")
+    monkeypatch.setattr(parts, "type", click.Choice("ab"))
+    result = CliRunner().invoke(command.main, [*asked, "--smoke"])
+    assert result.exit_code == 0, result.output
+    assert "".join(names) == measured
+    assert f"| {measured[0]} | smoke |" in result.stdout
+    assert f"{measured[-1]} …\n{measured[-1]}: 0 s\n" in result.stderr
+
+
+def test_a_part_that_there_is_not_is_refused() -> None:
+    assert CliRunner().invoke(command.main, ["nonsense"]).exit_code == 2
