@@ -18,6 +18,7 @@ import msgspec
 from benchmarks.figure import Figure
 from benchmarks.load import fill
 from benchmarks.process import cpu, family, most_memory
+from benchmarks.speed import of_a_call
 from benchmarks.stubbed import StubProcess
 
 _COUNT: Final = "sqs:GetQueueAttributes"
@@ -62,11 +63,18 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     lateness: float
     memory: int
     cpu: float
+    a_call: float
+    """Seconds of CPU of botocore's call alone, in a loop, right before and right after."""
 
     @property
     def cpu_for_a_look(self) -> float:
         """In seconds."""
         return self.cpu / max(self.looks, 1)
+
+    @property
+    def calls_of_a_look(self) -> float:
+        """The same in botocore's calls alone, whatever the processor's speed at the time."""
+        return self.cpu_for_a_look / self.a_call
 
 
 def watched(size: Size) -> Seen:
@@ -76,6 +84,7 @@ def watched(size: Size) -> Seen:
         folder = Path(held.enter_context(TemporaryDirectory()))
         database, log = folder / "runs.db", folder / "watch.log"
         tags = fill(database, size.runs, regions=size.regions)
+        before_it = of_a_call()
         stub = held.enter_context(StubProcess(latency=0.03, tags=tags))
         command = [sys.executable, "-m", "dcp_engine", "watch", "--db", str(database)]
         process = subprocess.Popen(
@@ -115,6 +124,7 @@ def watched(size: Size) -> Seen:
         lateness=max(late, default=float("nan")),
         memory=memory,
         cpu=taken,
+        a_call=(before_it + of_a_call()) / 2,
     )
 
 
@@ -139,7 +149,7 @@ def measure(sizes: Sequence[Size]) -> list[Figure]:
 
 
 def _growth(many: Seen, few: Seen) -> Figure:
-    growth = many.cpu_for_a_look / few.cpu_for_a_look
+    growth = many.calls_of_a_look / few.calls_of_a_look
     return Figure(
         what=f"CPU for a look, {many.size.runs} runs against {few.size.runs}",
         figure=f"{growth:.2f}",
@@ -154,7 +164,12 @@ def _figures(seen: Seen) -> list[Figure]:
     what = f"{size.runs} live runs in {by}, {size.minutes:g} minutes"
     wanted = size.runs * seen.seconds / size.interval
     figures = [
-        Figure(what=f"{what}: CPU for a look", figure=f"{1000 * seen.cpu_for_a_look:.1f} ms"),
+        Figure(
+            what=f"{what}: CPU for a look",
+            figure=f"{1000 * seen.cpu_for_a_look:.1f} ms, "
+            f"{seen.calls_of_a_look:.1f} times botocore's call alone in a loop "
+            f"({1000 * seen.a_call:.2f} ms)",
+        ),
         Figure(
             what=f"{what}: calls to AWS for a run and minute",
             figure=f"{seen.calls / max(seen.looks, 1):.2f}",

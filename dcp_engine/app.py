@@ -397,6 +397,12 @@ class App:
         """0, 3 or 4, by the run's problems."""
         return exit_code(run)
 
+    def hurry(self) -> None:
+        """Somebody waits for the end: what fails is soon given up. Safe in a signal handler."""
+        cloud: Cloud | None = self.__dict__.get("_cloud")
+        if cloud is not None:
+            cloud.hurry()
+
     def close(self) -> None:
         """Let go of the database."""
         for name in ("_store", "_reader"):

@@ -26,6 +26,8 @@ class Detach:
         self._at_once = at_once
         self.announce: Callable[[str], None] = say
         """Tells the person what a signal has brought about; called in a signal handler."""
+        self.hurry: Callable[[], None] = _nothing
+        """Has what fails in the tick under way given up soon; called in a signal handler, too."""
         self.last_act: Callable[[], None] = _nothing
         """What is still to be done when a second Ctrl-C ends the process; in a handler, too."""
         self._reading, self._writing = os.pipe()
@@ -73,6 +75,8 @@ class Detach:
             say(self._at_once)
             # A killed process loses nothing either, and nothing can hold this one up.
             os._exit(EXIT_INTERRUPTED)
+        if not self._asked:
+            self.hurry()
         if not self._asked and not self._waiting:
             self.announce("Detaching after the calls under way. Ctrl-C once more leaves at once.")
         self.ask()

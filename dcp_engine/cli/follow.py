@@ -62,6 +62,7 @@ def follow(ctx: click.Context, app: App, run: Run, *, plain: bool = False) -> No
     events = app.history(run.id)
     go_on = again(ctx, "resume", name_of(app, run))
     detach = Detach(f"Left at once. What is recorded is kept. Go on with: {go_on}")
+    detach.hurry = app.hurry
     failure: EngineError | None = None
 
     def failed(error: EngineError | None) -> None:
@@ -115,9 +116,9 @@ def _left(ctx: click.Context, app: App, run: Run) -> str:
     if run.machines_ended_at:
         return (
             f"Detached. Nothing is lost: the machines of {name} have ended; what is left of its "
-            "teardown waits until somebody looks after it. The cron line above would."
+            "teardown waits until somebody looks after it. Cron would, or `dcp-engine watch`."
         )
     return (
         f"Detached. Nothing is lost: {name} goes on in AWS, but unwatched, and its machines are "
-        "billed. The cron line above would watch it."
+        "billed. Cron would watch it, or `dcp-engine watch`."
     )

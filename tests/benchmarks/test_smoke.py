@@ -1,13 +1,14 @@
 """A short run of each benchmark: it comes to figures, and the counts are right."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import calls, database, large, many, start, teardown
+from benchmarks import calls, database, large, many, parts, start, teardown
 from benchmarks.figure import Figure, table
 
 
@@ -71,27 +72,37 @@ def test_the_table_says_what_was_missed() -> None:
     ]
 
 
-@pytest.mark.parametrize(("asked", "measured"), [([], "ab"), (["b"], "b"), (["b", "a"], "ba")])
+@pytest.mark.parametrize(
+    ("asked", "measured"), [([], list(parts.PARTS)), (["many", "start"], ["many", "start"])]
+)
 def test_all_of_it_is_measured_or_what_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, asked: list[str], measured: str
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], measured: list[str]
 ) -> None:
-    names: list[str] = []
+    def measure(name: str, smoke: bool) -> list[Figure]:
+        return [Figure(what=name, figure="smoke" if smoke else "whole")]
 
-    def part(name: str) -> Callable[[bool], list[Figure]]:
-        def measure(smoke: bool) -> list[Figure]:
-            names.append(name)
-            return [Figure(what=name, figure="smoke" if smoke else "whole")]
+    def in_this_process(count: int, context: object) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(count)
 
-        return measure
-
-    monkeypatch.setattr(command, "_PARTS", {name: part(name) for name in "ab"})
-    (parts,) = (one for one in command.main.params if one.name == "parts")
-    monkeypatch.setattr(parts, "type", click.Choice("ab"))
+    monkeypatch.setattr(command, "ProcessPoolExecutor", in_this_process)
+    monkeypatch.setattr(command, "measure", measure)
     result = CliRunner().invoke(command.main, [*asked, "--smoke"])
     assert result.exit_code == 0, result.output
-    assert "".join(names) == measured
-    assert f"| {measured[0]} | smoke |" in result.stdout
-    assert f"{measured[-1]} …\n{measured[-1]}: 0 s\n" in result.stderr
+    _, _, *rows = result.stdout.splitlines()
+    assert rows == [f"| {name} | smoke |  |  |" for name in measured]
+    said = result.stderr.splitlines()
+    assert said == [line for name in measured for line in (f"{name} …", f"{name}: 0 s")]
+
+
+def test_the_documented_command_measures() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--smoke", "start"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == 6
+    assert "| `dcp-engine --help`, against `import click` |" in done.stdout
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:

@@ -73,6 +73,26 @@ def test_leaving(start: Start, add: Add, store: SqliteStore, number: signal.Sign
     assert store.lease(before.id, datetime.now(UTC)) is None
 
 
+def test_who_leaves_need_not_wait_for_calls_that_fail_again_and_again(
+    invoke: Invoke, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = add(run(State.RUNNING))
+    soon: list[bool] = []
+
+    def drive(app: App, run_id: str, **_: object) -> Run:
+        """A tick in the middle of which the person leaves."""
+        app.hurry()
+        assert "_cloud" not in app.__dict__
+        made: object = app._cloud
+        signal.raise_signal(signal.SIGTERM)
+        soon.append(made.__dict__["_hurried"])
+        return held
+
+    monkeypatch.setattr(App, "drive", drive)
+    invoke("resume", "Exp1")
+    assert soon == [True]
+
+
 def test_leaving_by_a_pipe_that_closes(start: Start, add: Add) -> None:
     add(run(State.RUNNING))
     process = start("resume", "Exp1")

@@ -111,11 +111,15 @@ def test_a_locale_without_arrows() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_to_leave(number: signal.Signals) -> None:
     detach = Detach("at once")
+    hurried: list[bool] = []
+    detach.hurry = lambda: hurried.append(True)
     with detach.on_signals():
         assert not detach.wait(0)
+        assert not hurried
         signal.raise_signal(number)
         assert detach.wait(60)
         assert detach.wait(60)
+    assert hurried == [True]
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:
