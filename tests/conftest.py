@@ -1,5 +1,6 @@
 """Fixtures: the simulated AWS on a virtual clock, and a way to put an engine on it."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ pytest_plugins = ["tests.matrices", "tests.order"]
 def pytest_configure(config: pytest.Config) -> None:
     """In a run of everything each command is started from nothing."""
     processes.from_nothing = config.option.whole
+    # Under nohup, or in the background of a script, they are ignored, and by what is started, too:
+    # a command that is to be left by Ctrl-C would be waited for without end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
