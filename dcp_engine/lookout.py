@@ -151,9 +151,10 @@ class Lookout:
                 "%sruns there are: %d; processes that look after them: %d", self._who, *counted
             )
             self._ready(*counted)
-        with self._lock:
-            for run_id in set(self._warned).difference(one.run_id for one in due):
-                self._solved(run_id)
+        if self._warned:
+            with self._lock:
+                for run_id in set(self._warned).difference(one.run_id for one in due):
+                    self._solved(run_id)
         own = {
             one.run_id: Appointment(one.at, place_of(one.account, one.region))
             for one in due

@@ -44,12 +44,8 @@ def place_of(account: str, region: str) -> str:
     return f"{account} {region}"
 
 
-_RUNS: Final = "The list of runs"
-_WISHES: Final = "What is asked of the runs"
-
-
-class _Unread:
-    """Something in the database that cannot be read at times; the log has each trouble once."""
+class _Reading:
+    """Reading something in the database, which fails at times; the log has each trouble once."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -69,7 +65,7 @@ class _Unread:
         if now - self._since >= _MAY_COME_BACK:
             raise error
 
-    def read(self) -> None:
+    def succeeded(self) -> None:
         if self._told is not None:
             _log.info("%s could be read again", self._what)
         self._told = self._since = None
@@ -119,7 +115,8 @@ class Patrol:
         self._places: dict[str, str] = {}
         self._several = False
         self._busy: Counter[str] = Counter()
-        self._untold = {what: _Unread(what) for what in (_RUNS, _WISHES)}
+        self._reading_runs = _Reading("The list of runs")
+        self._reading_wishes = _Reading("What is asked of the runs")
 
     def go(self, stop: Stop) -> None:
         """Look after all runs until `stop` says so; what is under way then is waited for.
@@ -175,9 +172,9 @@ class Patrol:
         try:
             agenda = self._agenda()
         except StoreError as error:
-            self._untold[_RUNS].failed(error, now)
+            self._reading_runs.failed(error, now)
             return
-        self._untold[_RUNS].read()
+        self._reading_runs.succeeded()
         if agenda is None:
             return
         new = {run_id: one for run_id, one in agenda.items() if run_id not in self._rounds}
@@ -196,9 +193,9 @@ class Patrol:
         try:
             wished = self._wished()
         except StoreError as error:
-            self._untold[_WISHES].failed(error, now)
+            self._reading_wishes.failed(error, now)
             return
-        self._untold[_WISHES].read()
+        self._reading_wishes.succeeded()
         for run_id in wished:
             self._rounds.hurry(run_id, now)
 
