@@ -30,13 +30,13 @@ from dcp_engine.ports import (
 )
 
 FRESH: Final = timedelta(seconds=5)
-"""What is deleted was looked at right before: so old may a look be that others made."""
+"""What is deleted was looked at right before: so long ago may others have asked."""
 
 T = TypeVar("T")
 
 
 class Looks:
-    """What was seen lately. One question of a kind is under way at a time; the others wait for it.
+    """What was seen lately. Who asks the same within seconds waits for the one answer.
 
     A failure is nobody's answer but theirs who waited for it: unknown is not gone.
     """
@@ -55,7 +55,7 @@ class Looks:
             look = self._last.get(what)
             begun = look is None or look.is_old(self._clock)
             if look is None or begun:
-                look = self._last[what] = _Look()
+                look = self._last[what] = _Look(self._clock.monotonic())
         if begun:
             self._begin(what, look, question)
         answer: T = look.answer.result()
@@ -75,18 +75,20 @@ class Looks:
                     del self._last[what]
             look.answer.set_exception(error)
         else:
-            look.at = self._clock.monotonic()
             look.answer.set_result(answer)
 
 
 class _Look:
-    def __init__(self) -> None:
+    def __init__(self, asked_at: float) -> None:
         self.answer: Future[Any] = Future()
-        self.at: float | None = None
+        self._asked_at = asked_at
 
     def is_old(self, clock: Clock) -> bool:
-        """Whether its answer came too long ago; one that has not come is not old."""
-        return self.at is not None and clock.monotonic() - self.at > FRESH.total_seconds()
+        """Whether it was asked too long ago, answered or not.
+
+        What is told may be as old as the question: nobody knows when AWS looked.
+        """
+        return clock.monotonic() - self._asked_at > FRESH.total_seconds()
 
 
 class SharedAws:

@@ -98,15 +98,29 @@ def test_an_answer_lasts_for_seconds(looks: Looks, clock: VirtualClock) -> None:
     assert FRESH.total_seconds() <= 10
 
 
-def test_an_answer_is_as_old_as_its_coming_not_its_asking(
+def test_an_answer_is_as_old_as_its_question(looks: Looks, clock: VirtualClock) -> None:
+    """AWS may have looked right after it was asked, however late its answer comes."""
+
+    def slow() -> int:
+        clock.advance(FRESH.total_seconds() + 1)
+        return 100
+
+    assert looks.ask("queue", slow) == 100
+    assert looks.ask("queue", Answers()) == 1
+
+
+def test_nobody_takes_an_answer_that_was_asked_for_too_long_ago_and_has_not_come(
     looks: Looks, clock: VirtualClock
 ) -> None:
-    def slow() -> int:
-        clock.advance(60)
-        return 1
+    answers = Answers()
 
-    assert looks.ask("queue", slow) == 1
-    assert looks.ask("queue", Answers()) == 1
+    def slow() -> int:
+        clock.advance(FRESH.total_seconds() + 1)
+        assert looks.ask("queue", answers) == 1
+        return 100
+
+    assert looks.ask("queue", slow) == 100
+    assert looks.ask("queue", answers) == 1, "the newer answer stands"
 
 
 def test_each_question_has_its_own_answer(looks: Looks) -> None:
