@@ -53,8 +53,12 @@ class Drive:
         notifiers: tuple[str, ...],
         *,
         run: Run | None = None,
+        untold: bool = True,
     ) -> None:
-        """`run` is the run as it is in the store, where that is known."""
+        """`run` is the run as it is in the store, where that is known.
+
+        `untold` is whether any event of it may still be to tell.
+        """
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -69,6 +73,7 @@ class Drive:
         self.meter = Meter()
         self.answered = False
         self.cut_off = False
+        self.untold = untold
 
     @property
     def run(self) -> Run:
@@ -194,6 +199,7 @@ class Drive:
         if machines:
             self._machines.update({m.instance_id: m for m in machines})
         self.events.extend(written)
+        self.untold = self.untold or bool(written)
 
     def remember_unwritten(self, change: Change) -> None:
         """Apply a change in memory only: for TEARDOWN on a database that cannot be written."""

@@ -75,6 +75,7 @@ class _Kept(NamedTuple):
 
     lease: Lease
     run: Run
+    untold: bool
 
 
 class Engine:
@@ -121,12 +122,12 @@ class Engine:
         where the database cannot be written, the fleets of a run whose TEARDOWN is in it are
         stopped all the same, before StoreUnwritable is raised and says so.
         """
-        known: Run | None = None
+        known, untold = None, True
         kept = self._kept.pop(run_id, None)
         if kept is not None and kept.lease.lasts(
             self._clock.now(), self._enough, most=self._settings.lease_ttl
         ):
-            lease, known = kept.lease, kept.run
+            lease, known, untold = kept
         else:
             run = self._store.run(run_id)
             if not run.live and not self._store.due(run_id, self._clock.now()):
@@ -144,11 +145,19 @@ class Engine:
                 return TickReport(run=run, held_by=str(held))
             except StoreUnwritable as error:
                 raise self.unwritable(run, error) from error
-        drive = Drive(self._store, self._clock, self._settings, lease, self._notifiers, run=known)
+        drive = Drive(
+            self._store,
+            self._clock,
+            self._settings,
+            lease,
+            self._notifiers,
+            run=known,
+            untold=untold,
+        )
         try:
             self._drive(drive)
             if keep_lease and drive.run.live and drive.is_written:
-                self._kept[run_id] = _Kept(lease, drive.run)
+                self._kept[run_id] = _Kept(lease, drive.run, drive.untold)
         except LeaseLost as lost:
             return TickReport(
                 run=self._store.run(run_id), events=tuple(drive.events), held_by=str(lost)

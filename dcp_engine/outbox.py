@@ -32,8 +32,12 @@ def deliver(drive: Drive, store: Store, plugins: Plugins, clock: Clock) -> None:
     A slow or failing one holds only itself up: each has its share of the time, and tells one event
     at least. One that asked for patience, of whichever run, is left alone for so long.
     """
+    if not drive.untold:
+        return
+    due = store.due(drive.run.id, clock.now())
+    drive.untold = bool(due) or store.waiting(drive.run.id)
     waiting: dict[str, list[Delivery]] = {}
-    for delivery in store.due(drive.run.id, clock.now()):
+    for delivery in due:
         waiting.setdefault(delivery.notifier, []).append(delivery)
     others = any(map(plugins.is_third_party, waiting))
     left_alone = _left_alone(drive, store, clock.now()) if others else {}

@@ -115,6 +115,9 @@ class CrashingStore:
     def due(self, run_id: str, now: datetime) -> list[Delivery]:
         return self._store.due(run_id, now)
 
+    def waiting(self, run_id: str) -> bool:
+        return self._store.waiting(run_id)
+
     def delivered(self, delivery: Delivery, now: datetime) -> None:
         self._crash("before store delivered")
         self._store.delivered(delivery, now)

@@ -72,8 +72,11 @@ class Joint:
                 threading.Event().wait(self._pause)
             with self._connection.write() as db:
                 together = self._take()
-                for one in together:
-                    _make(db, one)
+                if len(together) == 1:
+                    together[0].change(db)
+                else:
+                    for one in together:
+                        _make(db, one)
             for one in together:
                 one.settled = True
         except Exception:

@@ -60,6 +60,11 @@ def due(db: Handle, path: Path, run_id: str, now: datetime) -> list[Delivery]:
     ]
 
 
+def waiting(db: Handle, run_id: str) -> bool:
+    """Whether any notifier has an event still to tell, now or later."""
+    return next(_waiting_notifiers(db, run_id), None) is not None
+
+
 def delivered(db: Handle, delivery: Delivery, now: datetime) -> None:
     """Nothing is left to do for it."""
     db.execute(

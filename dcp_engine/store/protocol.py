@@ -142,6 +142,9 @@ class Store(Protocol):
         Where the oldest is not due yet, none of that notifier is given: order is kept.
         """
 
+    def waiting(self, run_id: str) -> bool:
+        """Whether any event is still to tell, now or later."""
+
     def delivered(self, delivery: Delivery, now: datetime) -> None:
         """It was told."""
 

@@ -26,12 +26,14 @@ def record(db: Handle, path: Path, run_id: str, samples: Sequence[Sample]) -> No
     """Add samples; one of a moment that is there already adds its numbers to those."""
     for sample in samples:
         at = int(sample.at.timestamp())
-        there = db.execute(
+        values = {name: _once(value) for name, value in sample.values.items()}
+        if _put(db, run_id, sample.subject, at=at, span=0, values=values, otherwise="NOTHING"):
+            continue
+        span, before = db.execute(
             "SELECT span, body FROM samples WHERE run_id = ? AND subject = ? AND at = ?",
             [run_id, sample.subject, at],
         ).fetchone()
-        span, before = (there[0], _decoded(there[1], path, run_id)) if there else (0, {})
-        values = {**before, **{name: _once(value) for name, value in sample.values.items()}}
+        values = {**_decoded(before, path, run_id), **values}
         _put(db, run_id, sample.subject, at=at, span=span, values=values)
 
 
@@ -96,15 +98,23 @@ def _overdue(db: Handle, run_id: str, now: int) -> Iterator[Sequence[Any]]:
 
 
 def _put(
-    db: Handle, run_id: str, subject: str, *, at: int, span: int, values: Mapping[str, Spread]
-) -> None:
+    db: Handle,
+    run_id: str,
+    subject: str,
+    *,
+    at: int,
+    span: int,
+    values: Mapping[str, Spread],
+    otherwise: str = "UPDATE SET span = excluded.span, body = excluded.body",
+) -> bool:
+    """Write a row; `otherwise` is done where there is one. Returns whether any was written."""
     body = {name: _short(spread) for name, spread in values.items()}
-    db.execute(
+    written = db.execute(
         "INSERT INTO samples (run_id, subject, at, span, body) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (run_id, subject, at) DO UPDATE SET span = excluded.span, "
-        "body = excluded.body",
+        f"ON CONFLICT (run_id, subject, at) DO {otherwise}",
         [run_id, subject, at, span, _ENCODER.encode(body)],
     )
+    return written.rowcount > 0
 
 
 def _bucket(row: Sequence[Any], path: Path, run_id: str) -> Bucket:

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT: Final = timedelta(seconds=5)
 
+# The usual commit: what is searched for is as it was, so that no index is written anew, and the
+# lease is in force. It changes no row where either is otherwise.
+_AS_BEFORE: Final = (
+    "UPDATE runs SET next_tick_at = ?6, body = ?7 WHERE id = ?8 AND app_name = ?1 "
+    "AND account = ?2 AND region = ?3 AND live = ?4 AND registered_at = ?5 AND EXISTS "
+    "(SELECT 1 FROM leases WHERE run_id = ?8 AND token = ?9 AND until IS NOT NULL)"
+)
+_ALL_OF_IT: Final = (
+    "UPDATE runs SET app_name = ?, account = ?, region = ?, live = ?, registered_at = ?, "
+    "next_tick_at = ?, body = ? WHERE id = ?"
+)
+
 
 class SqliteStore:
     """Implements `dcp_engine.store.protocol.Store`; its methods are described there."""
@@ -165,12 +177,10 @@ class SqliteStore:
         _check_belongs(run.id, changes.events)
 
         def written(db: Handle) -> None:
-            leases.fence(db, self._path, lease)
-            db.execute(
-                "UPDATE runs SET app_name = ?, account = ?, region = ?, live = ?, "
-                "registered_at = ?, next_tick_at = ?, body = ? WHERE id = ?",
-                _columns(run),
-            )
+            columns = _columns(run)
+            if not db.execute(_AS_BEFORE, [*columns, lease.token]).rowcount:
+                leases.fence(db, self._path, lease)
+                db.execute(_ALL_OF_IT, columns)
             machines.record(db, run.id, changes.machines)
             if changes.samples:
                 from dcp_engine.store import samples  # noqa: PLC0415 - who only looks needs none
@@ -245,6 +255,10 @@ class SqliteStore:
     def due(self, run_id: str, now: datetime) -> list[Delivery]:
         with self._connection.read() as db:
             return journal.due(db, self._path, run_id, now)
+
+    def waiting(self, run_id: str) -> bool:
+        with self._connection.read() as db:
+            return journal.waiting(db, run_id)
 
     def delivered(self, delivery: Delivery, now: datetime) -> None:
         with self._connection.write() as db:

@@ -86,6 +86,8 @@ class Rig:
         self._disabled = disabled
         self._processes = 0
         self.dead: set[int] = set()
+        # As `monitor` and `watch` do, and cron does not.
+        self.keeps_lease = False
         self.restart()
 
     def restart(self, *, died: bool = False) -> None:
@@ -148,7 +150,7 @@ class Rig:
         return self.store.run(run.id)
 
     def tick(self, run: Run) -> TickReport:
-        return self.engine.tick(run.id)
+        return self.engine.tick(run.id, keep_lease=self.keeps_lease)
 
     def ask(self, run: Run, kind: RequestKind, **data: Any) -> None:
         self.store.add_request(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dcp_engine.defaults import Settings
 from dcp_engine.hookspecs import hookimpl
 from dcp_engine.model import Event, RequestKind, Run, State
+from dcp_engine.simulation.faults import Fault
 from dcp_engine.simulation.launch import launch_run
 from dcp_engine.simulation.runs import Scenario
 from dcp_engine.simulation.server import SimulatedAws
@@ -79,6 +81,35 @@ def test_one_failure_is_nothing_to_hear_of(
     assert len(teller.tried) == len(teller.told) + 1
     assert teller.of(run) == ids(rig, run)
     assert of_notify(rig, run, "problem", "theirs") == []
+
+
+def test_who_keeps_a_run_tells_what_comes_and_what_failed(
+    aws: SimulatedAws, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    """What waits is not asked for at each look, where nothing did and nothing has come."""
+    teller = Teller()
+    rig = make_rig(settings=Settings(lease_ttl=12 * HOUR), plugins={"theirs": teller})
+    rig.keeps_lease = True
+    run = rig.until_state(begin(aws, rig, tmp_path), State.RUNNING)
+    for _ in range(3):
+        rig.clock.advance(10)
+        rig.tick(run)
+    assert teller.of(run) == ids(rig, run)
+    told = len(teller.told)
+    teller.broken = True
+    aws.faults.add("sqs:GetQueueAttributes", Fault.DENIED, times=8)
+    rig.clock.advance(60)
+    assert "queue-unreadable" in {problem.name for problem in rig.tick(run).run.problems}
+    assert len(teller.tried) == told + 1
+    # It is not its moment yet.
+    rig.clock.advance(10)
+    rig.tick(run)
+    assert len(teller.tried) == told + 1
+    teller.broken = False
+    rig.clock.advance(30)
+    rig.tick(run)
+    assert teller.of(run) == ids(rig, run)
+    assert len(teller.told) > told
 
 
 def test_a_failing_one_holds_nobody_up_and_tells_everything_in_order_when_it_can(

@@ -1,5 +1,6 @@
 """A driver is killed at any moment, and the next one ends in the same place."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -48,12 +49,14 @@ class At:
         self._rig = rig
         self._moment = moment
         self._passed = 0
+        self._lock = threading.Lock()
 
     def reached(self, name: str) -> bool:
         if name != self._moment.point or state_of_the_run(self._rig) != self._moment.state:
             return False
-        self._passed += 1
-        return self._passed == self._moment.time
+        with self._lock:
+            self._passed += 1
+            return self._passed == self._moment.time
 
 
 class Everywhere:
@@ -62,9 +65,12 @@ class Everywhere:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self.passed: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
 
     def reached(self, name: str) -> bool:
-        self.passed[state_of_the_run(self._rig), name] += 1
+        state = state_of_the_run(self._rig)
+        with self._lock:
+            self.passed[state, name] += 1
         return False
 
 
