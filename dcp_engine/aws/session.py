@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from dcp_engine.aws.lean import make_lean
+from dcp_engine.aws.one_write import write_at_once
 from dcp_engine.aws.operations import GET_CALLER_IDENTITY
 from dcp_engine.aws.plain_xml import LONG, PlainXml
 from dcp_engine.aws.service_models import service_models
@@ -105,6 +106,7 @@ class Sessions:
                 session: Any = self._current()
                 config = self._unchecked if service == _MUCH_TO_CHECK else self._config
                 client = session.create_client(service, region_name=region, config=config)
+                write_at_once(client)
                 client.meta.events.register("before-parse", check_body)
                 if service == LONG[0]:
                     # After that one: botocore calls those of a whole event last.
