@@ -6,6 +6,7 @@ nothing here tells it so. It is only loaded where a page is made.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import jinja2
@@ -58,6 +59,13 @@ def as_html(picture: Picture, *, at_the_end: bool = False) -> str:
 
     With `at_the_end` it is that which the teardown writes of a run that is about to end.
     """
+    page: str = _template().render(**_contents(picture, at_the_end=at_the_end))
+    return page
+
+
+@cache
+def _template() -> jinja2.Template:
+    """The page with nothing filled in: to make it takes longer than all the rest."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dcp_engine.report"),
         autoescape=True,
@@ -77,10 +85,7 @@ def as_html(picture: Picture, *, at_the_end: bool = False) -> str:
         "counted": counted,
         "shortened": words.shortened,
     }
-    page: str = environment.get_template("report.html").render(
-        **_contents(picture, at_the_end=at_the_end)
-    )
-    return page
+    return environment.get_template("report.html")
 
 
 def _to_be_seen(value: object) -> object:

@@ -17,6 +17,9 @@ from dcp_engine.simulation.service_models import ServiceModels
 
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
+# As in moto's own server, whose applications outlive each reset of what they answer from.
+_DISPATCHER = DomainDispatcherApplication(create_backend_app)
+
 
 class Moto:
     """moto's application in this process, reset to an empty AWS."""
@@ -24,7 +27,6 @@ class Moto:
     def __init__(self, endpoint_url: str, account: str, seed: int, models: ServiceModels) -> None:
         moto_api_backend.reset()
         mock_random.seed(seed)
-        self._dispatcher = DomainDispatcherApplication(create_backend_app)
         self._services: dict[str, Any] = {}
         self._account = account
         self._clients = LightClients(self.respond, models, endpoint_url)
@@ -46,9 +48,9 @@ class Moto:
         """
         signed = _SIGNED_FOR.search(environ.get("HTTP_AUTHORIZATION", ""))
         if signed is None:
-            return self._dispatcher.get_application(environ)
+            return _DISPATCHER.get_application(environ)
         if signed[1] not in self._services:
-            self._services[signed[1]] = self._dispatcher.get_application(environ)
+            self._services[signed[1]] = _DISPATCHER.get_application(environ)
         return self._services[signed[1]]
 
     def client(self, service: str, region: str) -> Any:

@@ -23,6 +23,7 @@ class MotoClock:
     def __init__(self, now: Callable[[], datetime.datetime]) -> None:
         self._now = now
         self._shim = _datetime_module(now)
+        self._told: tuple[datetime.datetime, float] | None = None
 
     @staticmethod
     def installed() -> bool:
@@ -40,7 +41,12 @@ class MotoClock:
         vars(moto.sqs.models)["unix_time_millis"] = moto.core.utils.unix_time_millis
 
     def _milliseconds(self) -> float:
-        return self._now().timestamp() * 1000.0
+        now, told = self._now(), self._told
+        if told is not None and told[0] is now:
+            return told[1]
+        milliseconds = now.timestamp() * 1000.0
+        self._told = now, milliseconds
+        return milliseconds
 
 
 def _datetime_module(now: Callable[[], datetime.datetime]) -> types.ModuleType:

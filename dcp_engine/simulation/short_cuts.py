@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from unittest import mock
 
 import botocore.session
+from botocore import compat, hooks
 from botocore.loaders import create_loader
 
 from dcp_engine.aws import session as ours
+from dcp_engine.aws.lean import LeanModels
 from dcp_engine.aws.session import Sessions
 from dcp_engine.simulation.server import SimulatedAws
 
@@ -17,12 +20,28 @@ from dcp_engine.simulation.server import SimulatedAws
 def models_read_once() -> Iterator[None]:
     """Every botocore session reads the models of AWS's services for itself: half a second's work.
 
-    They are the same for all, and botocore shares them between the clients of a session too.
+    They are the same for all, and botocore shares them between the clients of a session too. It
+    also looks at the parameters of its own hundred and fifty handlers each time.
     """
     shared = create_loader()
+    lean = cache(LeanModels(shared).load_service_model)
+    known: dict[object, bool] = {}
+
+    def accepts_kwargs(handler: Any) -> bool:
+        code = getattr(handler, "__code__", None)
+        if code is None:
+            return bool(compat.accepts_kwargs(handler))
+        if code not in known:
+            known[code] = bool(compat.accepts_kwargs(handler))
+        return known[code]
+
     with (
         mock.patch.object(botocore.session, "create_loader", lambda *_: shared),
         mock.patch.object(ours, "service_models", lambda *_: shared),
+        mock.patch.object(
+            LeanModels, "load_service_model", lambda _, *args, **how: lean(*args, **how)
+        ),
+        mock.patch.object(hooks, "accepts_kwargs", accepts_kwargs),
     ):
         yield
 

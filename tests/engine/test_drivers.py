@@ -311,7 +311,7 @@ def test_registering_without_an_answer_registers_nothing(
     assert rig.store.runs() == []
 
 
-@pytest.mark.parametrize("ticks", [1, 2, 5, 9, 13])
+@pytest.mark.matrix("ticks", [1, 2, 5, 9, 13], sample=2)
 def test_another_process_goes_on_from_anywhere(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock, ticks: int
 ) -> None:

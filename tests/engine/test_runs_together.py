@@ -206,7 +206,9 @@ def test_a_neighbours_fleet_that_aws_forgot_is_gone_for_the_neighbour_alone(
     assert all(ids == [gone.fleet_id] for ids in with_it)
 
 
-@pytest.mark.parametrize("fault", [Fault.EMPTY_BODY, Fault.HTML, Fault.THROTTLED, Fault.DENIED])
+@pytest.mark.matrix(
+    "fault", [Fault.EMPTY_BODY, Fault.HTML, Fault.THROTTLED, Fault.DENIED], sample=2
+)
 def test_an_answer_that_fails_is_unknown_for_all_and_ends_nothing(
     three: Several, fault: Fault
 ) -> None:

@@ -100,7 +100,9 @@ def test_what_could_not_be_seen_at_the_abort_is_seen_and_removed_later(
     assert leftovers(own) == {}
 
 
-@pytest.mark.parametrize("fault", [Fault.DENIED, Fault.THROTTLED, Fault.RESET, Fault.REPLY_LOST])
+@pytest.mark.matrix(
+    "fault", [Fault.DENIED, Fault.THROTTLED, Fault.RESET, Fault.REPLY_LOST], sample=2
+)
 def test_nothing_that_fails_delays_the_fleets_end(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock, fault: Fault
 ) -> None:

@@ -42,9 +42,10 @@ def test_one_zero_reading_among_jobs_changes_nothing(
     assert not launch.killed_while_working
 
 
-@pytest.mark.parametrize(
+@pytest.mark.matrix(
     "fault",
     [Fault.THROTTLED, Fault.INTERNAL, Fault.DENIED, Fault.EMPTY_BODY, Fault.HTML],
+    sample=2,
 )
 def test_a_count_that_cannot_be_read_for_an_hour_is_never_zero(
     aws: SimulatedAws, rig: Rig, tmp_path: Path, clock: VirtualClock, fault: Fault
