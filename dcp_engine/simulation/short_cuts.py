@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest import mock
 
@@ -24,8 +24,16 @@ def models_read_once() -> Iterator[None]:
     also looks at the parameters of its own hundred and fifty handlers each time.
     """
     shared = create_loader()
-    lean = cache(LeanModels(shared).load_service_model)
+    whole = LeanModels.load_service_model
+    of_shared = cache(partial(whole, LeanModels(shared)))
     known: dict[object, bool] = {}
+
+    def lean(
+        models: LeanModels, service_name: str, type_name: str, api_version: str | None = None
+    ) -> Any:
+        # A test of its own models has them made as ever.
+        make = of_shared if models._loader is shared else partial(whole, models)
+        return make(service_name, type_name, api_version)
 
     def accepts_kwargs(handler: Any) -> bool:
         code = getattr(handler, "__code__", None)
@@ -38,9 +46,7 @@ def models_read_once() -> Iterator[None]:
     with (
         mock.patch.object(botocore.session, "create_loader", lambda *_: shared),
         mock.patch.object(ours, "service_models", lambda *_: shared),
-        mock.patch.object(
-            LeanModels, "load_service_model", lambda _, *args, **how: lean(*args, **how)
-        ),
+        mock.patch.object(LeanModels, "load_service_model", lean),
         mock.patch.object(hooks, "accepts_kwargs", accepts_kwargs),
     ):
         yield

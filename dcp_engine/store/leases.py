@@ -6,6 +6,7 @@ The row outlives its lease (`until` is then NULL), so that a token never comes t
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from dcp_engine.errors import LeaseHeld, LeaseLost, NoSuchRun
 from dcp_engine.model import Holder, Lease
 from dcp_engine.store.codec import convert, decode, encode, stamp
 from dcp_engine.store.handle import Handle
+
+WRITES_BY: Final = "(SELECT token FROM leases WHERE run_id = runs.id AND until IS NOT NULL)"
+"""Whose token may write a run, in a statement about `runs`: what `fence` says in words."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,8 +26,8 @@ _BUSY_TIMEOUT: Final = timedelta(seconds=5)
 # lease is in force. It changes no row where either is otherwise.
 _AS_BEFORE: Final = (
     "UPDATE runs SET next_tick_at = ?6, body = ?7 WHERE id = ?8 AND app_name = ?1 "
-    "AND account = ?2 AND region = ?3 AND live = ?4 AND registered_at = ?5 AND EXISTS "
-    "(SELECT 1 FROM leases WHERE run_id = ?8 AND token = ?9 AND until IS NOT NULL)"
+    "AND account = ?2 AND region = ?3 AND live = ?4 AND registered_at = ?5 "
+    f"AND ?9 = {leases.WRITES_BY}"
 )
 _ALL_OF_IT: Final = (
     "UPDATE runs SET app_name = ?, account = ?, region = ?, live = ?, registered_at = ?, "
